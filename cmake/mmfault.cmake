@@ -12,8 +12,10 @@
 # Library names are the folder's path with underscores, `mmfault_server_sched`;
 # in NAME and DEPS the prefix may be left out (`server_sched`).
 
-# Groups to build by: everything that ./dev run needs, and the tests of a label.
+# Groups to build by: what ./dev run needs, what clang-tidy needs; mmfault_test()
+# adds mmfault_tests_LABEL.
 add_custom_target(mmfault_programs)
+add_custom_target(mmfault_generated)
 add_custom_target(mmfault_benches)
 
 function(mmfault_add_folders)
@@ -177,6 +179,9 @@ function(mmfault_proto_library)
     _mmfault_generate(sources ${arg_ROOT} ${proto} ${proto_files})
   endforeach()
   add_library(${arg_NAME} STATIC ${sources})
+  add_custom_target(${arg_NAME}_generated DEPENDS ${sources})
+  add_dependencies(${arg_NAME} ${arg_NAME}_generated)
+  add_dependencies(mmfault_generated ${arg_NAME}_generated)
   # Not our code: no warnings, no debug information, no clang-tidy.
   target_compile_options(${arg_NAME} PRIVATE -w -g0)
   set_target_properties(${arg_NAME} PROPERTIES CXX_CLANG_TIDY "")
