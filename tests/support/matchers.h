@@ -30,12 +30,10 @@
 
 namespace mmfault::testing_support {
 
-// The status of either form.
-inline const absl::Status& StatusOf(const absl::Status& status) {
-  return status;
-}
+// The status of either form; a copy is a counted pointer.
+inline absl::Status StatusOf(const absl::Status& status) { return status; }
 template <typename T>
-const absl::Status& StatusOf(const absl::StatusOr<T>& status_or) {
+absl::Status StatusOf(const absl::StatusOr<T>& status_or) {
   return status_or.status();
 }
 
@@ -51,7 +49,7 @@ class StatusIsMatcher {
   template <typename StatusLike>
   bool MatchAndExplain(const StatusLike& value,
                        ::testing::MatchResultListener* listener) const {
-    const absl::Status& status = StatusOf(value);
+    const absl::Status status = StatusOf(value);
     *listener << "which is " << status.ToString();
     return code_.Matches(status.code()) &&
            message_.Matches(std::string(status.message()));
