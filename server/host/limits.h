@@ -1,0 +1,57 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// limits.h: everything that a client can make the server hold, bounded.
+//
+// One flag of mmfaultd each (`max_worlds` is `--max-worlds`). Whoever hits a
+// limit gets RESOURCE_EXHAUSTED with the flag's name and value in the metadata
+// (server/base/error.h, QuotaError); nothing is half done, and what exists
+// already is unaffected. The defaults let a few teams share a 2 GiB container.
+//
+// Leaves out CPU time: a world's work is bounded by the step budgets of the
+// requests that drive it.
+//
+// Threads: set before the server starts, constant afterwards.
+
+#ifndef MMFAULT_SERVER_HOST_LIMITS_H_
+#define MMFAULT_SERVER_HOST_LIMITS_H_
+
+#include <cstdint>
+
+namespace mmfault::host {
+
+struct Limits {
+  // Worlds alive at once on the server. An idle world costs at most 64 KiB, so
+  // a thousand of them cost 64 MiB.
+  int64_t max_worlds = 1000;
+
+  // mms of one world that were created and not yet freed; fork counts.
+  int64_t max_mms_per_world = 64;
+
+  // VMAs of one mm. Linux's own default is 65530 (vm.max_map_count); a million
+  // is the largest registration that is measured, at 256 bytes each.
+  int64_t max_vmas_per_mm = 1 << 20;
+
+  // Tasks of one world that have not exited, attached clients' tasks included.
+  int64_t max_tasks_per_world = 256;
+
+  // Notifiers of one world, registered or not yet freed, remote and modelled.
+  int64_t max_notifiers_per_world = 1024;
+
+  // Events kept for a slow or returning reader of one world; older ones are
+  // dropped, and a reader that asks for them is told so.
+  int64_t max_events_per_world = 1 << 16;
+
+  // The longest message accepted from a client. Unit: bytes. gRPC itself
+  // refuses a longer one with RESOURCE_EXHAUSTED. The largest honest request is
+  // a scenario file; 4 MiB is gRPC's own default.
+  int64_t max_message_bytes = 4 << 20;
+
+  // RPCs, unary and streaming, that one connection may have open at once.
+  // Further ones wait in the client.
+  int64_t max_streams_per_connection = 1024;
+};
+
+}  // namespace mmfault::host
+
+#endif  // MMFAULT_SERVER_HOST_LIMITS_H_
