@@ -52,8 +52,8 @@ apt() {
   local as_root=()
   if [[ $EUID -ne 0 ]]; then
     if ! command -v sudo >/dev/null; then
-      echo "install.sh: not root and no sudo; as root run: apt-get $*" >&2
-      exit 125
+      echo "install.sh: not root and no sudo; as root run: apt-get $*"
+      return 125
     fi
     as_root=(sudo)
   fi
@@ -70,6 +70,13 @@ are_known() {
   done
 }
 
+# A second try with fresh lists: old ones name versions that are gone.
+install_all() {
+  are_known "$@" || apt update
+  apt install -y --no-install-recommends "$@" ||
+    { apt update && apt install -y --no-install-recommends "$@"; }
+}
+
 main() {
   local missing group
   # Here, not in a subshell, so that an unknown group ends the script.
@@ -81,10 +88,14 @@ main() {
     exit 125
   fi
   echo "installing: ${missing[*]}" >&2
-  are_known "${missing[@]}" || apt update
-  # A second try with fresh lists: old ones name versions that are gone.
-  apt install -y --no-install-recommends "${missing[@]}" >&2 ||
-    { apt update && apt install -y --no-install-recommends "${missing[@]}" >&2; }
+  local log
+  log=$(mktemp)
+  if ! install_all "${missing[@]}" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    exit 125
+  fi
+  rm -f "$log"
 }
 
 main "$@"

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 if [[ ! -x node_modules/.bin/buf || package-lock.json -nt node_modules ]]; then
-  npm ci --silent --no-audit --no-fund
+  npm ci --loglevel=error --no-audit --no-fund
   touch node_modules
 fi
 cd ../../protos
