@@ -75,7 +75,8 @@ class Server {
   // Where it listens, ports filled in, in the order of Options::listen.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  // A channel to this server that needs no address. Valid while it runs.
+  // A channel to this server that needs no address. Valid while it runs; gRPC's
+  // in-process transport cancels its calls as soon as a drain begins.
   std::shared_ptr<grpc::Channel> InProcessChannel(
       const grpc::ChannelArguments& arguments = {});
 
