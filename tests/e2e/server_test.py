@@ -135,12 +135,21 @@ class DrainTest(unittest.TestCase):
         """A server and a health watch that has said SERVING."""
         server = ServerProcess.start(*flags)
         self.addCleanup(server.kill)
-        channel = grpc.insecure_channel(server.address)
-        self.addCleanup(channel.close)
-        watch = health_pb2_grpc.HealthStub(channel).Watch(
+        self.channel = grpc.insecure_channel(server.address)
+        self.addCleanup(self.channel.close)
+        watch = health_pb2_grpc.HealthStub(self.channel).Watch(
             health_pb2.HealthCheckRequest(), timeout=RPC_SECONDS)
         self.assertEqual(next(watch).status, SERVING)
         return server, watch
+
+    def end_watch(self, watch):
+        """Ends the call and its connection.
+
+        An idle Python channel looks at its socket every 5 s only, and the
+        server lets it answer the GOAWAY.
+        """
+        watch.cancel()
+        self.channel.close()
 
     def test_sigterm_says_not_serving_then_exits_with_0(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -148,7 +157,7 @@ class DrainTest(unittest.TestCase):
             server.signal(number)
             self.assertEqual(next(watch).status, NOT_SERVING)
             # The watch is a call in flight: the server waits for its end.
-            watch.cancel()
+            self.end_watch(watch)
             self.assertEqual(server.wait(), 0)
 
     def test_new_connections_are_refused_while_draining(self):
@@ -161,7 +170,7 @@ class DrainTest(unittest.TestCase):
             self.assertEqual(result.returncode, 1)
             if "[HEALTH_CHECK_FAILED]" in result.stderr:
                 break
-        watch.cancel()
+        self.end_watch(watch)
         self.assertEqual(server.wait(), 0)
 
     def test_deadline_cuts_what_does_not_finish(self):
