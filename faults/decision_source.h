@@ -1,0 +1,46 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// decision_source.h: the questions that faults asks of whoever runs the world.
+//
+// Faults decides whether a rule acts; it keeps no state of its own that a run
+// could change, so that undo, snapshots and replay need not know about it. Hit
+// counts live with the world and are reached through this interface.
+
+#ifndef MMFAULT_FAULTS_DECISION_SOURCE_H_
+#define MMFAULT_FAULTS_DECISION_SOURCE_H_
+
+#include <cstdint>
+
+namespace mmfault::faults {
+
+// A handle for one rule's counters; 0 is no counter.
+using CounterId = uint32_t;
+
+class DecisionSource {
+ public:
+  virtual ~DecisionSource() = default;
+
+  // Counters for a rule that is being armed: hits and fires, both 0.
+  virtual CounterId NewCounter() = 0;
+
+  // Adds one hit and returns the new count, from 1.
+  virtual uint64_t CountHit(CounterId counter) = 0;
+
+  // Notes that the rule acted, at the present step.
+  virtual void CountFire(CounterId counter) = 0;
+
+  virtual uint64_t Hits(CounterId counter) const = 0;
+  virtual uint64_t Fires(CounterId counter) const = 0;
+
+  // The step of the last fire; 0 when it never fired.
+  virtual uint64_t LastFireStep(CounterId counter) const = 0;
+
+  // A draw that depends only on the world's seed and the arguments: the same
+  // on every machine and in every order of asking.
+  virtual uint64_t Draw(uint64_t point, uint64_t scope, uint64_t hit) const = 0;
+};
+
+}  // namespace mmfault::faults
+
+#endif  // MMFAULT_FAULTS_DECISION_SOURCE_H_

@@ -1,0 +1,145 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// point.h: what every primitive is made of, and the smallest ones.
+//
+// Each awaitable publishes an op, suspends, and has its effect when it is
+// resumed. Loads and stores of shared fields are points of their own; fields
+// that a held lock protects are read and written plainly.
+
+#ifndef MMFAULT_SERVER_KERNEL_POINT_H_
+#define MMFAULT_SERVER_KERNEL_POINT_H_
+
+#include <coroutine>
+#include <cstdint>
+
+#include "faults/points.h"
+#include "server/sched/world.h"
+#include "server/trace/cell.h"
+#include "server/trace/op.h"
+#include "server/trace/violation.h"
+
+namespace mmfault::kernel {
+
+using sched::Current;
+using sched::ThisWorld;
+using trace::Cell;
+using trace::ObjKey;
+using trace::ObjType;
+
+// A scheduling point without an effect of its own.
+struct [[nodiscard]] Point {
+  trace::Op op;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    ThisWorld()->Publish(op);
+  }
+  void await_resume() const noexcept {}
+};
+
+// The key of a memory cell: its place in the arena.
+inline ObjKey MemoryKey(const void* cell) {
+  return {ObjType::kMemory,
+          static_cast<uint32_t>(ThisWorld()->arena().OffsetOf(cell) / 8)};
+}
+
+// Reads a shared field: READ_ONCE().
+template <typename T>
+struct [[nodiscard]] LoadPoint : Point {
+  const Cell<T>* cell;
+  T await_resume() const { return cell->get(); }
+};
+template <typename T>
+LoadPoint<T> Load(const Cell<T>& cell, const char* where) {
+  return {
+      {{trace::OpKind::kRead, trace::Access::kRead, MemoryKey(&cell), where}},
+      &cell};
+}
+
+// Writes a shared field: WRITE_ONCE().
+template <typename T>
+struct [[nodiscard]] StorePoint : Point {
+  Cell<T>* cell;
+  T value;
+  void await_resume() const { *cell = value; }
+};
+template <typename T>
+StorePoint<T> Store(Cell<T>& cell, std::type_identity_t<T> value,
+                    const char* where) {
+  return {
+      {{trace::OpKind::kWrite, trace::Access::kWrite, MemoryKey(&cell), where}},
+      &cell,
+      value};
+}
+
+// Gives other tasks a chance: cond_resched(), or an injected yield.
+inline Point Yield(const char* where) {
+  return {{trace::OpKind::kYield, trace::Access::kRead, Current()->object.key(),
+           where}};
+}
+
+// Reports a violation by the running task.
+void ReportHere(trace::Checker checker, trace::Cause cause, ObjKey obj = {},
+                uint64_t a = 0, uint64_t b = 0);
+
+// BUG_ON(): if the condition holds, reports and stops the task for good; it
+// keeps its locks, as a real oops would.
+struct [[nodiscard]] BugOn {
+  bool condition;
+  trace::Checker checker;
+  trace::Cause cause;
+  ObjKey obj;
+
+  bool await_ready() const noexcept { return !condition; }
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    ReportHere(checker, cause, obj);
+    ThisWorld()->KillCurrent();
+  }
+  void await_resume() const noexcept {}
+};
+
+// Using freed memory: as BugOn, with the checker that this belongs to.
+inline BugOn CheckLive(const sched::Object& object, trace::Cause cause) {
+  return {object.freed(), trace::Checker::kNoUseAfterFree, cause, object.key()};
+}
+
+// The caller is about to sleep: mm.h:might_sleep().
+void might_sleep();
+
+// Evaluates an armed point where the task cannot stop: signals, errors, the
+// capability and teardown act; hold and yield do not. Returns an errno or 0.
+int InjectHere(faults::Point point, uint32_t mm = 0);
+
+// A fault point: free unless a rule is armed there. Returns an errno to inject,
+// or 0. Suspends only when a rule holds or yields there.
+class [[nodiscard]] FaultPoint {
+ public:
+  explicit FaultPoint(faults::Point point, uint32_t mm = 0)
+      : point_(point), mm_(mm) {}
+
+  bool await_ready() {
+    if (!ThisWorld()->faults().armed(point_)) [[likely]] {
+      return true;
+    }
+    return Evaluate();
+  }
+  void await_suspend(std::coroutine_handle<> leaf) const;
+  int await_resume() const noexcept { return error_; }
+
+ private:
+  bool Evaluate();  // true when the task goes straight on
+
+  faults::Point point_;
+  uint32_t mm_;
+  int error_ = 0;
+  bool hold_ = false;
+};
+
+// Resumes tasks that are held at a point; those of `slot` only unless -1.
+// Returns how many.
+int ResumeHeld(sched::World* world, faults::Point point, int slot);
+
+}  // namespace mmfault::kernel
+
+#endif  // MMFAULT_SERVER_KERNEL_POINT_H_

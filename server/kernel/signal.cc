@@ -1,0 +1,71 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/kernel/signal.h"
+
+namespace mmfault::kernel {
+namespace {
+
+constexpr uint64_t kUnmaskable = SignalBit(kSigKill) | SignalBit(kSigStop);
+constexpr uint64_t kIgnoredByDefault =
+    SignalBit(kSigChld) | SignalBit(kSigCont) | SignalBit(kSigUrg) |
+    SignalBit(kSigWinch);
+// SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU: stop, do not kill.
+constexpr uint64_t kStopByDefault =
+    SignalBit(kSigStop) | SignalBit(20) | SignalBit(21) | SignalBit(22);
+
+}  // namespace
+
+bool signal_pending(const sched::TaskRecord& task) {
+  const uint64_t blocked = task.sig_blocked & ~kUnmaskable;
+  return (task.sig_pending & ~blocked) != 0;
+}
+
+bool fatal_signal_pending(const sched::TaskRecord& task) {
+  return (task.sig_pending & SignalBit(kSigKill)) != 0;
+}
+
+void send_sig(int number, sched::TaskRecord* task) {
+  const uint64_t bit = SignalBit(number);
+  const bool blocked = (task->sig_blocked & bit & ~kUnmaskable) != 0;
+  const bool handled = (task->sig_handled & bit) != 0;
+  const bool ignored = (task->sig_ignored & bit & ~kUnmaskable) != 0 ||
+                       (!handled && (bit & kIgnoredByDefault) != 0);
+  if (ignored && !blocked) {
+    return;
+  }
+  task->sig_pending |= bit;
+  const bool fatal =
+      !blocked && !handled && !ignored && (bit & kStopByDefault) == 0;
+  if (fatal) {
+    task->sig_pending |= SignalBit(kSigKill);
+  }
+  ThisWorld()->ReevaluateTask(task->slot);
+}
+
+bool SignalTest::await_resume() const {
+  sched::TaskRecord& task = *Current();
+  task.vma_steps_untested = 0;
+  return fatal ? fatal_signal_pending(task) : signal_pending(task);
+}
+
+SignalTest signal_pending_current(const char* where) {
+  return {{{trace::OpKind::kSignalTest, trace::Access::kRead,
+            Current()->object.key(1), where}},
+          false};
+}
+
+SignalTest fatal_signal_pending_current(const char* where) {
+  return {{{trace::OpKind::kSignalTest, trace::Access::kRead,
+            Current()->object.key(1), where}},
+          true};
+}
+
+SignalSend kill_task(sched::TaskRecord* task, int number) {
+  return {{{trace::OpKind::kSignalSend, trace::Access::kWrite,
+            task->object.key(1), "send_signal_locked"}},
+          task,
+          number};
+}
+
+}  // namespace mmfault::kernel

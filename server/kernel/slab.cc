@@ -1,0 +1,81 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/kernel/slab.h"
+
+namespace mmfault::kernel {
+namespace {
+
+struct AllocatePoint : Point {
+  size_t size;
+  bool fail;
+
+  allocation* await_resume() const {
+    if (fail) {
+      return nullptr;
+    }
+    sched::World* world = ThisWorld();
+    auto* block = static_cast<allocation*>(
+        world->arena().Allocate(sizeof(allocation) + size));
+    if (block == nullptr) {
+      return nullptr;
+    }
+    world->InitObject(&block->object, ObjType::kAllocation);
+    trace::LogRange(&block->size, sizeof block->size);
+    block->size = size;
+    Current()->live_allocations += 1;
+    return block;
+  }
+};
+
+sched::Task<allocation*> AllocateAt(faults::Point point, size_t size,
+                                    const char* where) {
+  const int error = co_await FaultPoint(point);
+  allocation* block =
+      co_await AllocatePoint{{{trace::OpKind::kAlloc, trace::Access::kRead,
+                               Current()->object.key(3), where}},
+                             size,
+                             error != 0};
+  co_return block;
+}
+
+}  // namespace
+
+sched::Task<allocation*> kmalloc(size_t size, Gfp gfp, const char* where) {
+  if (gfp == Gfp::kKernel) {
+    might_sleep();
+  }
+  return AllocateAt(faults::Point::kKmalloc, size, where);
+}
+
+sched::Task<allocation*> vmalloc(size_t size, const char* where) {
+  might_sleep();
+  return AllocateAt(faults::Point::kVmalloc, size, where);
+}
+
+void kfree(allocation* block) {
+  if (block == nullptr) {
+    return;
+  }
+  if (block->object.freed()) {
+    ReportHere(trace::Checker::kNoUseAfterFree, trace::Cause::kDoubleFree,
+               block->object.key());
+    return;
+  }
+  Current()->live_allocations -= 1;
+  block->object.life = sched::Life::kFreed;
+  ThisWorld()->arena().Free(block, sizeof(allocation) + block->size);
+}
+
+void DisownAllocation(allocation* /*block*/) {
+  Current()->live_allocations -= 1;
+}
+
+sched::Task<bool> capable(const char* where) {
+  const int error = co_await FaultPoint(faults::Point::kCapable);
+  co_await Point{{trace::OpKind::kRead, trace::Access::kRead,
+                  Current()->object.key(4), where}};
+  co_return error == 0 && ThisWorld()->state().capable;
+}
+
+}  // namespace mmfault::kernel

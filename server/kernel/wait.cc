@@ -1,0 +1,52 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/kernel/wait.h"
+
+namespace mmfault::kernel {
+namespace {
+
+bool TimeReached(const sched::TaskRecord& task) {
+  return ThisWorld()->state().time_ns >= task.wake_time_ns;
+}
+
+}  // namespace
+
+void init_waitqueue_head(wait_queue_head_t* queue) {
+  trace::LogRange(&queue->id, sizeof queue->id);
+  queue->id = ThisWorld()->NextId();
+}
+
+WaitEvent wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
+                     void* target, uint64_t arg, const char* where) {
+  return {{{trace::OpKind::kWait, trace::Access::kRead, queue->key(), where}},
+          queue,
+          ready,
+          target,
+          arg};
+}
+
+void WaitEvent::await_suspend(std::coroutine_handle<> /*leaf*/) const {
+  might_sleep();
+  ThisWorld()->Publish(op, &queue->waiters, ready, target, arg);
+}
+
+WakeUp wake_up_all(wait_queue_head_t* queue, const char* where) {
+  return {{{trace::OpKind::kWake, trace::Access::kWrite, queue->key(), where}},
+          queue};
+}
+
+Sleep sleep_ns(uint64_t duration_ns, const char* where) {
+  return {{{trace::OpKind::kSleep, trace::Access::kRead,
+            Current()->object.key(2), where}},
+          duration_ns};
+}
+
+void Sleep::await_suspend(std::coroutine_handle<> /*leaf*/) const {
+  might_sleep();
+  sched::World* world = ThisWorld();
+  Current()->wake_time_ns = world->state().time_ns + duration_ns;
+  world->Publish(op, nullptr, TimeReached);
+}
+
+}  // namespace mmfault::kernel

@@ -1,0 +1,92 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// era.h: where the notifier hooks sit, which differs from era to era.
+//
+// mm/ performs the operations; a protocol owns an Era and says which hook is
+// called, where, and what the surrounding code of its day did differently. mm/
+// has no `if (protocol)`: it asks the table. A null hook is not called.
+//
+// Threads: an Era is constant; worlds share it.
+
+#ifndef MMFAULT_SERVER_MM_ERA_H_
+#define MMFAULT_SERVER_MM_ERA_H_
+
+#include <cstdint>
+
+#include "server/mm/mm_types.h"
+#include "server/sched/task.h"
+
+namespace mmfault::mm {
+
+// Why a range is invalidated: enum mmu_notifier_event, 5.0 and later.
+enum class Event : uint8_t {
+  kUnmap = 0,
+  kClear = 1,
+  kProtectionVma = 2,
+  kProtectionPage = 3,
+  kSoftDirty = 4,
+  kRelease = 5,
+  kMigrate = 6,
+  kExclusive = 7,
+};
+const char* EventName(Event event);
+
+// struct mmu_notifier_range. Lives in the caller's frame.
+struct mmu_notifier_range {
+  mm_struct* mm;
+  uint64_t start;
+  uint64_t end;
+  Event event;
+  bool blockable;
+};
+
+// How sites that change one pte under rmap locks or the page table lock
+// announce it.
+enum class PageHook : uint8_t {
+  kInvalidatePage,  // after the pte is cleared, before the page is freed
+  kStartEnd,        // invalidate_start before, invalidate_end after
+};
+
+struct Era {
+  const char* name;
+
+  // The hooks. All of them are called with `mm` alive as a struct.
+  sched::Task<int> (*invalidate_range_start)(mmu_notifier_range* range);
+  sched::Task<> (*invalidate_range_end)(mmu_notifier_range* range);
+  // Only where page_hook is kInvalidatePage. Atomic: under a spinlock.
+  sched::Task<> (*invalidate_page)(mm_struct* mm, uint64_t address);
+  // Whether the device used the range lately. Atomic.
+  sched::Task<int> (*clear_flush_young)(mm_struct* mm, uint64_t start,
+                                        uint64_t end);
+  // exit_mmap() is about to tear the mm down. No lock is held.
+  sched::Task<> (*release)(mm_struct* mm);
+  // mm_alloc(): sets up the list. Never fails, never sleeps.
+  void (*mm_init)(mm_struct* mm);
+  // __mmdrop(): frees what mm_init or the first registration made.
+  sched::Task<> (*mm_destroy)(mm_struct* mm);
+  // Whether anybody is registered; one plain read.
+  bool (*mm_has_notifiers)(const mm_struct* mm);
+
+  PageHook page_hook;
+
+  // munmap: are the pages freed before range_end? (v11's unmap_region: yes.)
+  bool unmap_frees_before_end;
+  // zap_page_range (DONTNEED, truncate): are they? (v11: range_end comes
+  // first.)
+  bool zap_frees_before_end;
+  // exit_mmap takes mmap_sem and fires UNMAP over everything (modern).
+  bool exit_mmap_locks;
+  // A failed copy_page_range() of fork skips range_end (v11's bug, P44).
+  bool fork_error_skips_end;
+  // One anon_vma per VMA with a shared root, tied by chains (2.6.34 and later).
+  bool anon_vma_chains;
+  // munmap and mmap wait for mmap_sem killably (4.7 and later).
+  bool killable;
+  // rmap walkers take the i_mmap and anon_vma locks for read (3.8/3.19 on).
+  bool rmap_walk_reads;
+};
+
+}  // namespace mmfault::mm
+
+#endif  // MMFAULT_SERVER_MM_ERA_H_

@@ -1,0 +1,48 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// page.h: pages and the batch that frees them.
+//
+// A page lives while its reference count is above 0. Ptes, the page cache and
+// get_user_pages() hold references; device mappings (sptes) do not: that is the
+// notifier's job. Freeing a page that a device still maps is the violation this
+// whole project is about (no_stale_secondary_mapping), and it is checked here,
+// at the moment it happens.
+
+#ifndef MMFAULT_SERVER_MM_PAGE_H_
+#define MMFAULT_SERVER_MM_PAGE_H_
+
+#include "server/mm/mm_types.h"
+#include "server/sched/task.h"
+
+namespace mmfault::mm {
+
+// A fresh page with one reference. Never fails: an exhausted arena is a CHECK.
+page* alloc_page(void* mapping, bool anonymous, uint64_t index);
+
+// Takes a reference; the caller already holds one or a lock that keeps one.
+void get_page(page* p);
+
+// Drops a reference; frees at 0. A scheduling point.
+sched::Task<> put_page(page* p);
+
+// Pages whose ptes are cleared and whose references are dropped together:
+// struct mmu_gather. Lives in a frame; its nodes in the arena, because a shared
+// page can be in the batches of two tasks at once.
+struct gather_node {
+  Object object;
+  Cell<page*> gathered;
+  Cell<gather_node*> next;
+};
+struct mmu_gather {
+  gather_node* first = nullptr;
+  gather_node* last = nullptr;
+};
+// Moves the pte's reference to the batch.
+void tlb_remove_page(mmu_gather* tlb, page* p);
+// Flushes and drops the references, one step a page.
+sched::Task<> tlb_finish_mmu(mmu_gather* tlb);
+
+}  // namespace mmfault::mm
+
+#endif  // MMFAULT_SERVER_MM_PAGE_H_

@@ -1,0 +1,71 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/notifier/mm_lock.h"
+
+namespace mmfault::notifier {
+namespace {
+
+void ReportMark(sched::Object& object) {
+  kernel::ReportHere(trace::Checker::kLockFlagsClear,
+                     trace::Cause::kLockFlagAlreadySet, object.key());
+}
+
+}  // namespace
+
+sched::Task<> RmapLockTaken(mm::mm_struct* mm) {
+  kernel::Current()->mm_lock_locks += 1;
+  co_await kernel::FaultPoint(faults::Point::kMmLockLock, mm->object.id);
+}
+
+sched::Task<> MmLockEntered(mm::mm_struct* mm) {
+  sched::TaskRecord& task = *kernel::Current();
+  task.mm_lock_locks = 0;
+  task.vma_steps_untested = 0;
+  task.vma_steps_untested_max = 0;
+  co_await kernel::FaultPoint(faults::Point::kMmLockEnter, mm->object.id);
+}
+
+void MarkVma(vm_area_struct* vma, uint64_t bit) {
+  if ((vma->vm_flags & bit) != 0) {
+    ReportMark(vma->object);
+    return;
+  }
+  vma->vm_flags |= bit;
+  vma->vm_mm->lock_marks += 1;
+}
+
+void UnmarkVma(vm_area_struct* vma, uint64_t bit) {
+  vma->vm_flags &= ~bit;
+  vma->vm_mm->lock_marks -= 1;
+}
+
+void MarkMapping(mm::mm_struct* mm, mm::address_space* mapping) {
+  if ((mapping->flags & mm::AS_MM_ALL_LOCKS) != 0) {
+    ReportMark(mapping->object);
+    return;
+  }
+  mapping->flags |= mm::AS_MM_ALL_LOCKS;
+  mm->lock_marks += 1;
+}
+
+void UnmarkMapping(mm::mm_struct* mm, mm::address_space* mapping) {
+  mapping->flags &= ~mm::AS_MM_ALL_LOCKS;
+  mm->lock_marks -= 1;
+}
+
+void MarkAnonVma(mm::mm_struct* mm, mm::anon_vma* root) {
+  if (root->all_locks != 0) {
+    ReportMark(root->object);
+    return;
+  }
+  root->all_locks = 1;
+  mm->lock_marks += 1;
+}
+
+void UnmarkAnonVma(mm::mm_struct* mm, mm::anon_vma* root) {
+  root->all_locks = 0;
+  mm->lock_marks -= 1;
+}
+
+}  // namespace mmfault::notifier

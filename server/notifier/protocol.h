@@ -1,0 +1,71 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// protocol.h: what a design of MMU notifiers is, to the rest of mmfault.
+//
+// A protocol is a table of functions that read like the original, and facts
+// about it: what it promises, which errors it may return, what it costs. It
+// owns the Era that mm/ calls through. Families live in folders of their own
+// and share nothing sideways; members of a family differ by settings.
+//
+// Locks: register and unregister take what they need themselves; the caller
+// holds no lock of the mm. Both sleep.
+
+#ifndef MMFAULT_SERVER_NOTIFIER_PROTOCOL_H_
+#define MMFAULT_SERVER_NOTIFIER_PROTOCOL_H_
+
+#include <span>
+#include <string_view>
+
+#include "server/notifier/subscription.h"
+
+namespace mmfault::notifier {
+
+// How a broken promise is judged where a design knowingly lives with it.
+struct Tolerance {
+  trace::Checker checker;
+  trace::Cause cause;
+  const char* catalogue;  // "P10"
+  const char* why;
+};
+
+struct Protocol {
+  std::string_view id;       // "v12"
+  std::string_view family;   // "v12"
+  std::string_view title;    // one line
+  std::string_view source;   // the mail, or the kernel's file and version
+  std::string_view locking;  // what serialises registration against walks
+
+  const mm::Era* era;
+
+  // Returns 0 or a negative errno out of register_errors. EMM and v11 return
+  // void in the original; here they return 0.
+  Task<int> (*mmu_notifier_register)(mmu_notifier* mn, mm_struct* mm);
+  // Null where the design has none. Void designs return 0.
+  Task<int> (*mmu_notifier_unregister)(mmu_notifier* mn, mm_struct* mm);
+
+  // Negative errnos that §2.6 allows; empty: cannot fail.
+  std::span<const int> register_errors;
+  std::span<const int> unregister_errors;
+
+  bool tests_signals;           // -EINTR is possible
+  bool allocates;               // -ENOMEM is possible
+  bool tests_capability;        // -EPERM is possible
+  bool unregister_needs_users;  // illegal once mm_users is 0
+  bool unregister_releases;     // calls ->release() if exit has not
+  bool takes_all_locks;         // mm_lock or mm_take_all_locks
+  bool release_exactly_once;    // promised
+
+  // Most VMA steps that may pass without a signal test, for N VMAs: the O(N)
+  // that the seed asks for is a factor of 1. 0: no promise.
+  int signal_bound_factor;
+
+  std::span<const Tolerance> tolerated;
+};
+
+// Every protocol of this build, in the order of history (notifier/protocols.h
+// is the registry; it is a library above the families).
+
+}  // namespace mmfault::notifier
+
+#endif  // MMFAULT_SERVER_NOTIFIER_PROTOCOL_H_

@@ -1,0 +1,96 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// subscription.h: a notifier, whatever the protocol that carries it.
+//
+// Models struct mmu_notifier and its ops (include/linux/mmu_notifier.h); EMM's
+// single callback is served through the same ops. Beside the kernel's fields a
+// notifier carries what the checkers need to know: whether it is registered,
+// which starts are open, how often it was released.
+//
+// Threads: as the world.
+
+#ifndef MMFAULT_SERVER_NOTIFIER_SUBSCRIPTION_H_
+#define MMFAULT_SERVER_NOTIFIER_SUBSCRIPTION_H_
+
+#include <array>
+#include <cstdint>
+
+#include "server/mm/era.h"
+#include "server/mm/mm_types.h"
+#include "server/sched/task.h"
+
+namespace mmfault::notifier {
+
+using mm::mm_struct;
+using mm::mmu_notifier_range;
+using sched::Object;
+using sched::Task;
+using trace::Cell;
+
+struct mmu_notifier;
+
+// A driver's methods; null where it has none. All may be called concurrently,
+// and with whatever locks the operation holds (semantics of each in the Era).
+struct mmu_notifier_ops {
+  Task<> (*release)(mmu_notifier* mn, mm_struct* mm);
+  Task<int> (*clear_flush_young)(mmu_notifier* mn, mm_struct* mm,
+                                 uint64_t start, uint64_t end);
+  // 2.6.27 to 4.13; the pte is already cleared, the page not yet freed.
+  Task<> (*invalidate_page)(mmu_notifier* mn, mm_struct* mm, uint64_t address);
+  // Returns 0; -EAGAIN only when the range is not blockable.
+  Task<int> (*invalidate_range_start)(mmu_notifier* mn,
+                                      const mmu_notifier_range* range);
+  Task<> (*invalidate_range_end)(mmu_notifier* mn,
+                                 const mmu_notifier_range* range);
+};
+
+// include/linux/list.h. A node that is in no list has pprev null.
+struct hlist_node {
+  Cell<hlist_node*> next;
+  Cell<Cell<hlist_node*>*> pprev;
+};
+struct hlist_head {
+  Cell<hlist_node*> first;
+};
+
+enum class Registration : uint8_t {
+  kNever = 0,
+  kRegistered = 1,    // register was called and has not failed
+  kUnregistered = 2,  // unregister has returned success
+};
+
+struct mmu_notifier {
+  Object object;
+  hlist_node hlist;
+  const mmu_notifier_ops* ops;
+  Cell<mm_struct*> mm;
+  Cell<uint32_t> users;  // get/put
+  void* driver;          // the device that embeds it (device/)
+
+  // --- For the checkers ----------------------------------------------------
+  Cell<Registration> registration;
+  Cell<uint64_t> registered_step;
+  Cell<int8_t> unregister_task;
+  Cell<uint64_t> unregister_step;
+  Cell<uint32_t> release_count;
+  Cell<uint32_t> release_running;
+  // Starts without an end yet, by task slot.
+  std::array<Cell<uint8_t>, sched::kMaxTasks> open;
+  Cell<uint32_t> open_total;
+
+  sched::Object* as_object() { return &object; }
+};
+
+// The notifier that contains a list node.
+inline mmu_notifier* NotifierOf(hlist_node* node) {
+  return reinterpret_cast<mmu_notifier*>(reinterpret_cast<std::byte*>(node) -
+                                         offsetof(mmu_notifier, hlist));
+}
+inline bool hlist_unhashed(const hlist_node& node) {
+  return node.pprev == nullptr;
+}
+
+}  // namespace mmfault::notifier
+
+#endif  // MMFAULT_SERVER_NOTIFIER_SUBSCRIPTION_H_

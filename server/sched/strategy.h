@@ -1,0 +1,61 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// strategy.h: who chooses the next task.
+
+#ifndef MMFAULT_SERVER_SCHED_STRATEGY_H_
+#define MMFAULT_SERVER_SCHED_STRATEGY_H_
+
+#include <bit>
+#include <cstdint>
+
+#include "server/base/prng.h"
+
+namespace mmfault::sched {
+
+class World;
+
+// Chooses among runnable tasks. Asked only when there are two or more; each
+// answer is one decision of the run. State of a strategy is not simulated
+// state: it is outside the arena and is not undone.
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  // Returns the slot of one of the tasks in `runnable`, a non-empty mask.
+  virtual int Pick(const World& world, uint64_t runnable) = 0;
+};
+
+// The n-th set bit of a mask, from 0. Requires n < popcount(mask).
+inline int NthBit(uint64_t mask, int n) {
+  while (n-- > 0) {
+    mask &= mask - 1;
+  }
+  return std::countr_zero(mask);
+}
+
+// Uniform choice, from a seed.
+class UniformStrategy : public Strategy {
+ public:
+  explicit UniformStrategy(uint64_t seed) : prng_(seed) {}
+  int Pick(const World& /*world*/, uint64_t runnable) override {
+    const auto count = static_cast<uint32_t>(std::popcount(runnable));
+    return NthBit(runnable, static_cast<int>(prng_.Below(count)));
+  }
+
+ private:
+  base::Prng prng_;
+};
+
+// Runs each task as long as it can, lowest slot first: a fixed order for tests
+// and for worlds with one active task.
+class FirstStrategy : public Strategy {
+ public:
+  int Pick(const World& /*world*/, uint64_t runnable) override {
+    return std::countr_zero(runnable);
+  }
+};
+
+}  // namespace mmfault::sched
+
+#endif  // MMFAULT_SERVER_SCHED_STRATEGY_H_

@@ -1,0 +1,323 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/sched/world.h"
+
+#include <cstring>
+#include <utility>
+
+namespace mmfault::sched {
+namespace {
+
+constexpr size_t kFrameWindow = 128 * 1024;
+
+uint64_t Bit(int slot) { return uint64_t{1} << slot; }
+
+}  // namespace
+
+World::World(const WorldOptions& options)
+    : options_(options),
+      arena_(options.reserve_bytes, sizeof(WorldState), kMaxTasks,
+             kFrameWindow),
+      state_(reinterpret_cast<WorldState*>(arena_.root())),
+      faults_(this) {
+  state_->next_id = 1;
+  state_->capable = options.capable;
+  state_->event_hash = base::Mix64(options.seed);
+}
+
+World::~World() = default;
+
+World::Scope::Scope(World* world)
+    : previous_(thread_world), previous_log_(trace::thread_undo_log) {
+  thread_world = world;
+  trace::thread_undo_log = world->undo_ ? &world->undo_log_ : nullptr;
+}
+
+World::Scope::~Scope() {
+  thread_world = previous_;
+  trace::thread_undo_log = previous_log_;
+}
+
+uint32_t World::NextId() {
+  const uint32_t id = state_->next_id;
+  state_->next_id = id + 1;
+  return id;
+}
+
+void World::InitObject(Object* object, trace::ObjType type) {
+  trace::LogRange(object, sizeof(Object));
+  object->id = NextId();
+  object->type = type;
+  object->life = Life::kLive;
+}
+
+uint64_t World::kaddr(uint32_t id) const {
+  constexpr uint64_t kDirectMap = 0xffff888000000000U;
+  if (options_.kaddr_order == KaddrOrder::kCreation) {
+    return kDirectMap + uint64_t{id} * 64;
+  }
+  // A bijection of 32 bits, so that two locks never share an address.
+  const uint32_t odd = static_cast<uint32_t>(base::Mix64(options_.seed)) | 1U;
+  const uint32_t key = static_cast<uint32_t>(base::Mix64(~options_.seed));
+  const uint32_t mixed = (id ^ key) * odd;
+  return kDirectMap + uint64_t{mixed} * 64;
+}
+
+TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
+  for (int slot = 0; slot < kMaxTasks; ++slot) {
+    TaskRecord& task = state_->tasks[slot];
+    if (task.state != TaskState::kFree) {
+      continue;
+    }
+    trace::LogRange(&task, sizeof task);
+    std::memset(static_cast<void*>(&task), 0, sizeof task);
+    InitObject(&task.object, trace::ObjType::kTask);
+    task.state = TaskState::kAlive;
+    task.slot = static_cast<int16_t>(slot);
+    const int cpus = options_.cpu_count;
+    task.cpu = static_cast<int16_t>(cpus == 0 ? slot : slot % cpus);
+    task.entry = reinterpret_cast<void*>(entry);
+    task.entry_arg = arg;
+    task.op_kind = trace::OpKind::kStart;
+    task.op_access = trace::Access::kRead;
+    task.op_obj = task.object.key().bits;
+    task.op_where = "start";
+    state_->alive |= Bit(slot);
+    state_->enabled |= Bit(slot);
+    RecomputeCpuGate();
+    return &task;
+  }
+  return nullptr;
+}
+
+void World::Reap(TaskRecord* task) {
+  CHECK(task->state == TaskState::kExited);
+  task->state = TaskState::kFree;
+}
+
+void World::BeginStep(TaskRecord& task) {
+  state_->step_count += 1;
+  task.step_count += 1;
+  WaitSet* waits = task.op_waits;
+  if (waits != nullptr) {
+    waits->tasks &= ~Bit(task.slot);
+    task.op_waits = nullptr;
+  }
+  if (task.state == TaskState::kParked) {
+    task.state = TaskState::kAlive;
+  }
+  trace::Event event;
+  event.task = task.slot;
+  event.op = {task.op_kind, task.op_access, trace::ObjKey(task.op_obj),
+              task.op_where};
+  Emit(event);
+}
+
+void World::Emit(trace::Event event) {
+  // Memory is named by offset, which is no part of what happened.
+  const trace::ObjKey obj = event.op.obj;
+  const uint64_t portable = obj.type() == trace::ObjType::kMemory
+                                ? static_cast<uint64_t>(trace::ObjType::kMemory)
+                                      << 56
+                                : obj.bits;
+  const uint64_t head = static_cast<uint64_t>(event.op.kind) |
+                        static_cast<uint64_t>(event.task) << 8 |
+                        static_cast<uint64_t>(event.value) << 16;
+  state_->event_hash = base::HashStep(state_->event_hash ^ portable, head);
+  if (sink_ != nullptr) [[unlikely]] {
+    event.step = state_->step_count;
+    event.time_ns = state_->time_ns;
+    sink_->OnEvent(event);
+  }
+}
+
+void World::ResumeUntilYield(TaskRecord& task) {
+  yielded_ = false;
+  if (task.leaf == nullptr) {
+    auto entry = reinterpret_cast<TaskEntry>(task.entry.get());
+    task.leaf = entry(task.entry_arg).Release().address();
+  }
+  while (!yielded_) {
+    void* leaf = task.leaf;
+    if (leaf == nullptr) {
+      EndCurrent(TaskState::kExited);
+      return;
+    }
+    std::coroutine_handle<>::from_address(leaf).resume();
+  }
+}
+
+void World::Step(int slot) {
+  CHECK((runnable() & Bit(slot)) != 0);
+  current_ = slot;
+  if (undo_) {
+    SaveFrames(slot);
+  }
+  TaskRecord& task = state_->tasks[slot];
+  BeginStep(task);
+  ResumeUntilYield(task);
+}
+
+void World::EndCurrent(TaskState end) {
+  TaskRecord& task = *current();
+  task.state = end;
+  if (end == TaskState::kExited) {
+    task.frame_top = 0;
+  }
+  state_->alive &= ~Bit(current_);
+  state_->enabled &= ~Bit(current_);
+  if (end == TaskState::kExited && task.kthread) {
+    task.state = TaskState::kFree;  // nobody waits for it
+  }
+  if (end == TaskState::kExited && task.locks_held != 0) {
+    Report({.checker = trace::Checker::kLocksBalanced,
+            .cause = trace::Cause::kLockHeldAtExit,
+            .task = static_cast<int8_t>(current_),
+            .obj = task.object.key(),
+            .a = task.locks_held});
+  }
+  RecomputeCpuGate();
+  yielded_ = true;
+}
+
+void World::KillCurrent() {
+  if (current()->state == TaskState::kDead) {
+    return;
+  }
+  EndCurrent(TaskState::kDead);
+}
+
+void World::Publish(const trace::Op& op, WaitSet* waits, ReadyFn ready,
+                    void* target, uint64_t arg) {
+  TaskRecord& task = *current();
+  if (task.state == TaskState::kDead) {
+    return;  // a BUG stopped it on the way here
+  }
+  task.op_kind = op.kind;
+  task.op_access = op.access;
+  task.op_obj = op.obj.bits;
+  task.op_where = op.where;
+  task.op_ready = ready;
+  if (ready != nullptr) {
+    task.op_target = target;
+    task.op_arg = arg;
+    if (waits != nullptr) {
+      waits->tasks |= Bit(current_);
+      task.op_waits = waits;
+    }
+    ReevaluateTask(current_);
+  }
+  yielded_ = true;
+}
+
+void World::ReevaluateTask(int slot) {
+  const TaskRecord& task = state_->tasks[slot];
+  const uint64_t enabled = state_->enabled;
+  const ReadyFn ready = task.op_ready;
+  const bool can_run = ready == nullptr || ready(task);
+  const uint64_t now = can_run ? enabled | Bit(slot) : enabled & ~Bit(slot);
+  if (now != enabled) {
+    state_->enabled = now;
+  }
+}
+
+void World::AddPreempt(int delta) {
+  TaskRecord& task = *current();
+  task.preempt_count += delta;
+  if (options_.cpu_count != 0) {
+    RecomputeCpuGate();
+  }
+}
+
+void World::RecomputeCpuGate() {
+  if (options_.cpu_count == 0) {
+    return;
+  }
+  uint64_t gate = 0;
+  uint64_t alive = state_->alive;
+  for (uint64_t rest = alive; rest != 0; rest &= rest - 1) {
+    const TaskRecord& holder = state_->tasks[std::countr_zero(rest)];
+    if (holder.preempt_count == 0) {
+      continue;
+    }
+    for (uint64_t others = alive; others != 0; others &= others - 1) {
+      const int slot = std::countr_zero(others);
+      if (slot != holder.slot && state_->tasks[slot].cpu == holder.cpu) {
+        gate |= Bit(slot);
+      }
+    }
+  }
+  state_->cpu_gate = gate;
+}
+
+void World::Unpark(int slot) { ReevaluateTask(slot); }
+
+void World::Report(const trace::Violation& violation) {
+  if (violation.task >= 0 &&
+      state_->tasks[violation.task].state == TaskState::kDead) {
+    return;  // it stopped at its first mistake; what follows is not its own
+  }
+  trace::Violation full = violation;
+  full.step = state_->step_count;
+  const uint32_t count = state_->violation_count;
+  const uint64_t bit = uint64_t{1} << static_cast<int>(violation.checker);
+  if (count < kMaxViolations) {
+    trace::LogRange(&state_->violations[count], sizeof full);
+    state_->violations[count] = full;
+  }
+  state_->violation_count = count + 1;
+  state_->violated |= bit;
+  if (sink_ != nullptr) {
+    sink_->OnViolation(full);
+  }
+}
+
+faults::Action World::EvaluatePoint(faults::Point point, uint32_t mm) {
+  return faults_.Evaluate(
+      point, {.task = current_, .mm = mm, .scope = current()->scope});
+}
+
+void World::SetName(uint32_t id, std::string name) {
+  names_[id] = std::move(name);
+}
+
+std::string World::NameOf(trace::ObjKey key) const {
+  const auto it = names_.find(key.id());
+  if (it != names_.end()) {
+    return it->second;
+  }
+  std::string name = trace::ObjTypeName(key.type());
+  if (key.id() != 0) {
+    name += "#" + std::to_string(key.id());
+  }
+  return name;
+}
+
+void* World::AllocateFrame(size_t size) {
+  TaskRecord& task = *current();
+  const uint64_t top = task.frame_top;
+  const uint64_t rounded = (size + 15) / 16 * 16;
+  CHECK(top + rounded <= arena_.frame_bytes());
+  std::byte* frame = arena_.frame_window(current_) + top;
+  std::memset(frame, 0, rounded);
+  task.frame_top = top + rounded;
+  return frame;
+}
+
+void World::FreeFrame(void* frame, size_t size) {
+  TaskRecord& task = *current();
+  const uint64_t rounded = (size + 15) / 16 * 16;
+  const uint64_t offset = static_cast<uint64_t>(static_cast<std::byte*>(frame) -
+                                                arena_.frame_window(current_));
+  CHECK(offset + rounded == task.frame_top);
+  task.frame_top = offset;
+}
+
+void* AllocateFrame(size_t size) { return thread_world->AllocateFrame(size); }
+void FreeFrame(void* frame, size_t size) {
+  thread_world->FreeFrame(frame, size);
+}
+void SetLeaf(std::coroutine_handle<> handle) { thread_world->SetLeaf(handle); }
+
+}  // namespace mmfault::sched

@@ -1,0 +1,298 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// world.h: one simulated machine: tasks, a scheduler, a clock, and their arena.
+//
+// A world runs on one OS thread at a time and is a function of its options and
+// of the decisions made for it. Simulated code has no clock, thread, heap or
+// random number of its own: it asks the world.
+//
+// One step: a task is chosen among runnable(); the effect of the op that it
+// published happens; it computes until it publishes the next one. With undo on,
+// Step() first saves the stepping task's frames and marks the log, so Undo()
+// restores exactly the bytes of before.
+//
+// Threads: none of this is thread-safe. Enter the world (World::Scope) on the
+// thread that steps it; the primitives find it through the thread.
+
+#ifndef MMFAULT_SERVER_SCHED_WORLD_H_
+#define MMFAULT_SERVER_SCHED_WORLD_H_
+
+#include <bit>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "faults/registry.h"
+#include "server/base/check.h"
+#include "server/base/prng.h"
+#include "server/sched/arena.h"
+#include "server/sched/object.h"
+#include "server/sched/strategy.h"
+#include "server/sched/task.h"
+#include "server/sched/task_record.h"
+#include "server/trace/event.h"
+#include "server/trace/undo_log.h"
+
+namespace mmfault::sched {
+
+enum class LockKind : uint8_t { kSpin = 0, kMutex = 1 };
+enum class KaddrOrder : uint8_t { kCreation = 0, kShuffled = 1 };
+
+struct WorldOptions {
+  uint64_t seed = 1;
+  int cpu_count = 0;                     // 0: one CPU per task
+  LockKind rmap_lock = LockKind::kSpin;  // i_mmap_lock and anon_vma->lock
+  KaddrOrder kaddr_order = KaddrOrder::kCreation;
+  bool capable = true;  // tasks have the capability that -EPERM asks for
+  uint64_t vma_threshold = 1024;   // seed_threshold: more VMAs need it
+  uint64_t max_map_count = 65530;  // the kernel's DEFAULT_MAX_MAP_COUNT
+  size_t reserve_bytes = size_t{4} << 30;
+};
+
+inline constexpr int kMaxViolations = 16;
+
+// Root of the arena: everything about the machine that is not an object.
+struct WorldState {
+  trace::Cell<uint64_t> step_count;
+  trace::Cell<uint64_t> event_hash;
+  trace::Cell<uint64_t> enabled;   // tasks whose op may execute
+  trace::Cell<uint64_t> alive;     // tasks that have not ended
+  trace::Cell<uint64_t> cpu_gate;  // tasks kept off a CPU by a non-preemptible
+  trace::Cell<uint32_t> next_id;
+  trace::Cell<uint64_t> time_ns;
+  trace::Cell<bool> capable;
+  trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
+  trace::Cell<uint64_t> violated;         // a bit per checker
+  std::array<trace::Violation, kMaxViolations> violations;
+  trace::Cell<void*> kernel;   // kernel::KernelState
+  trace::Cell<void*> machine;  // root of the layers above kernel/
+  std::array<TaskRecord, kMaxTasks> tasks;
+};
+
+using TaskEntry = Task<> (*)(void* arg);
+
+// Why Run() came back.
+enum class RunStop : uint8_t {
+  kFinished,  // every task has exited or is parked
+  kDeadlock,  // some task can never run again
+  kHeld,      // only tasks held at a fault point could run
+  kOutside,   // only an answer from outside can enable a task
+  kStepBudget,
+  kAtPoint,  // a rule asked to stop here
+};
+
+class World : private faults::DecisionSource {
+ public:
+  explicit World(const WorldOptions& options);
+  ~World() override;
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // Makes this world the thread's. Scopes nest and restore.
+  class Scope {
+   public:
+    explicit Scope(World* world);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    World* previous_;
+    trace::UndoLog* previous_log_;
+  };
+
+  const WorldOptions& options() const { return options_; }
+  WorldState& state() { return *state_; }
+  const WorldState& state() const { return *state_; }
+  Arena& arena() { return arena_; }
+  faults::Registry& faults() { return faults_; }
+
+  // --- Objects -------------------------------------------------------------
+
+  // A zeroed object with a header. Null when the arena is spent.
+  template <typename T>
+  T* New(trace::ObjType type) {
+    auto* object = static_cast<T*>(arena_.Allocate(sizeof(T)));
+    if (object != nullptr) {
+      InitObject(&object->object, type);
+    }
+    return object;
+  }
+  // Marks the object dead and gives its memory to the quarantine.
+  template <typename T>
+  void Delete(T* object) {
+    object->object.life = Life::kFreed;
+    arena_.Free(object, sizeof(T));
+  }
+  void InitObject(Object* object, trace::ObjType type);
+  uint32_t NextId();
+
+  // The simulated address of an object, by id: what the kernel would compare.
+  uint64_t kaddr(uint32_t id) const;
+
+  // Names given by users, for stories only; not simulated state.
+  void SetName(uint32_t id, std::string name);
+  std::string NameOf(trace::ObjKey key) const;
+
+  // --- Tasks ---------------------------------------------------------------
+
+  // Creates a task that will run entry(arg); null when all slots are taken.
+  TaskRecord* Spawn(TaskEntry entry, void* arg);
+  // Frees an exited task's slot.
+  void Reap(TaskRecord* task);
+  TaskRecord& task(int slot) { return state_->tasks[slot]; }
+  const TaskRecord& task(int slot) const { return state_->tasks[slot]; }
+  TaskRecord* current() { return &state_->tasks[current_]; }
+  int current_slot() const { return current_; }
+
+  // Tasks that may be stepped now.
+  uint64_t runnable() const {
+    return state_->enabled & ~static_cast<uint64_t>(state_->cpu_gate);
+  }
+
+  // Executes one step of a runnable task.
+  void Step(int slot);
+
+  // Steps until nothing can move, the budget is spent, or a stop is asked for.
+  // Reports a deadlock as a violation.
+  RunStop Run(Strategy* strategy, uint64_t max_steps);
+
+  // Called by a fault rule or by the host: Run() returns after this step.
+  void RequestStop() { stop_requested_ = true; }
+
+  // --- For primitives, inside a step ---------------------------------------
+
+  // Publishes the running task's next op and ends the step.
+  void Publish(const trace::Op& op, WaitSet* waits = nullptr,
+               ReadyFn ready = nullptr, void* target = nullptr,
+               uint64_t arg = 0);
+  // Recomputes which of the waiting tasks are enabled.
+  void Reevaluate(const WaitSet& waits) {
+    uint64_t tasks = waits.tasks;
+    while (tasks != 0) {
+      ReevaluateTask(std::countr_zero(tasks));
+      tasks &= tasks - 1;
+    }
+  }
+  void ReevaluateTask(int slot);
+  // preempt_disable()/enable() of the running task on its CPU.
+  void AddPreempt(int delta);
+  // A kernel BUG: the running task dies where it is and keeps its locks.
+  void KillCurrent();
+  // Marks the running task parked until Unpark().
+  void Unpark(int slot);
+
+  // ForceTeardown of an mm, asked for by a fault rule. The layer that knows
+  // mms installs the function; without one the request is ignored.
+  using TeardownFn = void (*)(World* world, uint32_t mm, bool force);
+  void SetTeardown(TeardownFn teardown) { teardown_ = teardown; }
+  void RequestTeardown(uint32_t mm, bool force) {
+    if (teardown_ != nullptr) {
+      teardown_(this, mm, force);
+    }
+  }
+
+  void Report(const trace::Violation& violation);
+  // Folds a result into the event hash and tells the sink.
+  void Emit(trace::Event event);
+
+  // Evaluates an armed point for the running task.
+  faults::Action EvaluatePoint(faults::Point point, uint32_t mm);
+
+  // --- Undo, snapshots, hashes ---------------------------------------------
+
+  // With undo on, every step can be taken back. Turning it off forgets.
+  void SetUndo(bool on);
+  // Takes back the last step. Requires undo and a step to take back.
+  void UndoStep();
+  size_t undo_depth() const { return undo_steps_.size(); }
+  void UndoTo(size_t depth);
+
+  // A copy of the used part of the arena.
+  struct Snapshot {
+    std::vector<std::byte> root;
+    std::vector<std::vector<std::byte>> frames;
+    std::vector<std::byte> heap;
+  };
+  Snapshot Save() const;
+  void Restore(const Snapshot& snapshot);
+
+  uint64_t event_hash() const { return state_->event_hash; }
+  // A hash of every byte of simulated state; means something in one build and
+  // process only.
+  uint64_t StateHash() const;
+
+  // --- Story ---------------------------------------------------------------
+  void SetSink(trace::EventSink* sink) { sink_ = sink; }
+  bool has_sink() const { return sink_ != nullptr; }
+
+  // Hit counters of fault rules (faults::DecisionSource).
+  faults::DecisionSource& decisions() { return *this; }
+
+  // Frame windows (sched/task.h).
+  void* AllocateFrame(size_t size);
+  void FreeFrame(void* frame, size_t size);
+  void SetLeaf(std::coroutine_handle<> handle) {
+    current()->leaf = handle.address();
+  }
+
+ private:
+  struct RuleCounter {
+    Object object;
+    trace::Cell<uint64_t> hits;
+    trace::Cell<uint64_t> fires;
+    trace::Cell<uint64_t> last_step;
+  };
+  struct UndoRecord {
+    size_t mark;
+    int slot;
+    uint64_t frame_bytes;
+    size_t frame_offset;  // into undo_frames_
+  };
+
+  faults::CounterId NewCounter() override;
+  uint64_t CountHit(faults::CounterId counter) override;
+  void CountFire(faults::CounterId counter) override;
+  uint64_t Hits(faults::CounterId counter) const override;
+  uint64_t Fires(faults::CounterId counter) const override;
+  uint64_t LastFireStep(faults::CounterId counter) const override;
+  uint64_t Draw(uint64_t point, uint64_t scope, uint64_t hit) const override;
+
+  void SaveFrames(int slot);
+  void BeginStep(TaskRecord& task);
+  void ResumeUntilYield(TaskRecord& task);
+  void EndCurrent(TaskState state);
+  void RecomputeCpuGate();
+  bool AdvanceClock();
+  RunStop ClassifyStop();
+  uint64_t DeadlockedTasks() const;
+
+  WorldOptions options_;
+  Arena arena_;
+  WorldState* state_;
+  faults::Registry faults_;
+  std::vector<RuleCounter*> counters_;
+  int current_ = 0;
+  bool yielded_ = false;
+  bool stop_requested_ = false;
+  trace::EventSink* sink_ = nullptr;
+  TeardownFn teardown_ = nullptr;
+  trace::UndoLog undo_log_;
+  bool undo_ = false;
+  std::vector<UndoRecord> undo_steps_;
+  std::vector<std::byte> undo_frames_;
+  std::map<uint32_t, std::string> names_;
+};
+
+// The world that this thread has entered, and its running task.
+inline thread_local World* thread_world = nullptr;
+inline World* ThisWorld() { return thread_world; }
+inline TaskRecord* Current() { return thread_world->current(); }
+
+}  // namespace mmfault::sched
+
+#endif  // MMFAULT_SERVER_SCHED_WORLD_H_

@@ -1,0 +1,90 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The scheduler's loop, and what it means when nothing can move.
+
+#include "server/sched/world.h"
+
+namespace mmfault::sched {
+
+RunStop World::Run(Strategy* strategy, uint64_t max_steps) {
+  Scope scope(this);
+  stop_requested_ = false;
+  for (uint64_t steps = 0;;) {
+    const uint64_t ready = runnable();
+    if (ready == 0) {
+      if (AdvanceClock()) {
+        continue;
+      }
+      return ClassifyStop();
+    }
+    if (steps == max_steps) {
+      return RunStop::kStepBudget;
+    }
+    ++steps;
+    const bool choice = (ready & (ready - 1)) != 0;
+    Step(choice ? strategy->Pick(*this, ready) : std::countr_zero(ready));
+    if (stop_requested_) {
+      return RunStop::kAtPoint;
+    }
+  }
+}
+
+// Virtual time passes only when nothing else can happen.
+bool World::AdvanceClock() {
+  uint64_t earliest = 0;
+  for (uint64_t rest = state_->alive; rest != 0; rest &= rest - 1) {
+    const TaskRecord& task = state_->tasks[std::countr_zero(rest)];
+    if (task.op_kind == trace::OpKind::kSleep && task.wake_time_ns != 0 &&
+        (earliest == 0 || task.wake_time_ns < earliest)) {
+      earliest = task.wake_time_ns;
+    }
+  }
+  if (earliest == 0 || earliest <= state_->time_ns) {
+    return false;
+  }
+  state_->time_ns = earliest;
+  for (uint64_t rest = state_->alive; rest != 0; rest &= rest - 1) {
+    ReevaluateTask(std::countr_zero(rest));
+  }
+  return true;
+}
+
+uint64_t World::DeadlockedTasks() const {
+  uint64_t stuck = 0;
+  for (uint64_t rest = state_->alive; rest != 0; rest &= rest - 1) {
+    const TaskRecord& task = state_->tasks[std::countr_zero(rest)];
+    const bool waits_for_work =
+        task.state == TaskState::kParked || task.kthread;
+    if (!waits_for_work) {
+      stuck |= uint64_t{1} << static_cast<int>(task.slot);
+    }
+  }
+  return stuck;
+}
+
+RunStop World::ClassifyStop() {
+  const uint64_t stuck = DeadlockedTasks();
+  if (stuck == 0) {
+    return RunStop::kFinished;
+  }
+  // A task that an outsider can free may free the others.
+  for (uint64_t rest = stuck; rest != 0; rest &= rest - 1) {
+    const TaskRecord& task = state_->tasks[std::countr_zero(rest)];
+    if (task.op_kind == trace::OpKind::kHold) {
+      return RunStop::kHeld;
+    }
+    if (task.op_kind == trace::OpKind::kCallbackReturn) {
+      return RunStop::kOutside;
+    }
+  }
+  const int first = std::countr_zero(stuck);
+  Report({.checker = trace::Checker::kNoDeadlock,
+          .cause = trace::Cause::kBlockedForEver,
+          .task = static_cast<int8_t>(first),
+          .obj = trace::ObjKey(state_->tasks[first].op_obj),
+          .a = stuck});
+  return RunStop::kDeadlock;
+}
+
+}  // namespace mmfault::sched

@@ -1,0 +1,132 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Undo, snapshots and the state hash of a world; and the counters of its fault
+// rules, which are simulated state because a rule's next hit depends on them.
+
+#include <cstring>
+
+#include "server/sched/world.h"
+
+namespace mmfault::sched {
+namespace {
+
+std::vector<std::byte> Copy(const std::byte* from, size_t size) {
+  return {from, from + size};
+}
+
+uint64_t HashBytes(uint64_t hash, const std::byte* at, size_t size) {
+  size_t i = 0;
+  for (; i + 8 <= size; i += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, at + i, 8);
+    hash = base::HashStep(hash, word);
+  }
+  uint64_t tail = 0;
+  std::memcpy(&tail, at + i, size - i);
+  return base::HashStep(hash, tail);
+}
+
+}  // namespace
+
+void World::SetUndo(bool on) {
+  undo_ = on;
+  undo_log_.Clear();
+  undo_steps_.clear();
+  undo_frames_.clear();
+}
+
+void World::SaveFrames(int slot) {
+  const uint64_t bytes = state_->tasks[slot].frame_top;
+  const size_t offset = undo_frames_.size();
+  undo_frames_.resize(offset + bytes);
+  std::memcpy(undo_frames_.data() + offset, arena_.frame_window(slot), bytes);
+  undo_steps_.push_back({undo_log_.Mark(), slot, bytes, offset});
+}
+
+void World::UndoStep() {
+  CHECK(!undo_steps_.empty());
+  const UndoRecord record = undo_steps_.back();
+  undo_steps_.pop_back();
+  undo_log_.Rollback(record.mark);
+  std::memcpy(arena_.frame_window(record.slot),
+              undo_frames_.data() + record.frame_offset, record.frame_bytes);
+  undo_frames_.resize(record.frame_offset);
+}
+
+void World::UndoTo(size_t depth) {
+  while (undo_steps_.size() > depth) {
+    UndoStep();
+  }
+}
+
+World::Snapshot World::Save() const {
+  Snapshot snapshot;
+  snapshot.root =
+      Copy(arena_.root(),
+           static_cast<size_t>(arena_.frame_window(0) - arena_.root()));
+  for (int slot = 0; slot < kMaxTasks; ++slot) {
+    snapshot.frames.push_back(
+        Copy(arena_.frame_window(slot), state_->tasks[slot].frame_top));
+  }
+  snapshot.heap = Copy(arena_.heap(), arena_.heap_used());
+  return snapshot;
+}
+
+void World::Restore(const Snapshot& snapshot) {
+  CHECK(undo_steps_.empty());
+  std::memcpy(arena_.root(), snapshot.root.data(), snapshot.root.size());
+  for (int slot = 0; slot < kMaxTasks; ++slot) {
+    std::memcpy(arena_.frame_window(slot), snapshot.frames[slot].data(),
+                snapshot.frames[slot].size());
+  }
+  std::memcpy(arena_.heap(), snapshot.heap.data(), snapshot.heap.size());
+}
+
+uint64_t World::StateHash() const {
+  uint64_t hash =
+      HashBytes(0, arena_.root(),
+                static_cast<size_t>(arena_.frame_window(0) - arena_.root()));
+  for (int slot = 0; slot < kMaxTasks; ++slot) {
+    hash = HashBytes(hash, arena_.frame_window(slot),
+                     state_->tasks[slot].frame_top);
+  }
+  return HashBytes(hash, arena_.heap(), arena_.heap_used());
+}
+
+faults::CounterId World::NewCounter() {
+  counters_.push_back(New<RuleCounter>(trace::ObjType::kNone));
+  return static_cast<faults::CounterId>(counters_.size());
+}
+
+uint64_t World::CountHit(faults::CounterId counter) {
+  RuleCounter* c = counters_[counter - 1];
+  c->hits += 1;
+  return c->hits;
+}
+
+void World::CountFire(faults::CounterId counter) {
+  RuleCounter* c = counters_[counter - 1];
+  c->fires += 1;
+  c->last_step = static_cast<uint64_t>(state_->step_count);
+}
+
+uint64_t World::Hits(faults::CounterId counter) const {
+  return counters_[counter - 1]->hits;
+}
+
+uint64_t World::Fires(faults::CounterId counter) const {
+  return counters_[counter - 1]->fires;
+}
+
+uint64_t World::LastFireStep(faults::CounterId counter) const {
+  return counters_[counter - 1]->last_step;
+}
+
+uint64_t World::Draw(uint64_t point, uint64_t scope, uint64_t hit) const {
+  uint64_t hash = base::HashStep(options_.seed, point);
+  hash = base::HashStep(hash, scope);
+  return base::HashStep(hash, hit);
+}
+
+}  // namespace mmfault::sched
