@@ -69,7 +69,8 @@ struct WorldState {
   trace::Cell<uint64_t> violated;         // a bit per checker
   std::array<trace::Violation, kMaxViolations> violations;
   trace::Cell<void*> kernel;   // kernel::KernelState
-  trace::Cell<void*> machine;  // root of the layers above kernel/
+  trace::Cell<void*> machine;  // mm::MmState
+  trace::Cell<void*> devices;  // state of device/
   std::array<TaskRecord, kMaxTasks> tasks;
 };
 
@@ -196,6 +197,10 @@ class World : private faults::DecisionSource {
     }
   }
 
+  // Whoever is outside: receives what leaves the world. Not simulated state.
+  void SetOutside(void* outside) { outside_ = outside; }
+  void* outside() const { return outside_; }
+
   void Report(const trace::Violation& violation);
   // Folds a result into the event hash and tells the sink.
   void Emit(trace::Event event);
@@ -217,6 +222,7 @@ class World : private faults::DecisionSource {
     std::vector<std::byte> root;
     std::vector<std::vector<std::byte>> frames;
     std::vector<std::byte> heap;
+    size_t counter_count = 0;
   };
   Snapshot Save() const;
   void Restore(const Snapshot& snapshot);
@@ -281,6 +287,7 @@ class World : private faults::DecisionSource {
   bool stop_requested_ = false;
   trace::EventSink* sink_ = nullptr;
   TeardownFn teardown_ = nullptr;
+  void* outside_ = nullptr;
   trace::UndoLog undo_log_;
   bool undo_ = false;
   std::vector<UndoRecord> undo_steps_;

@@ -70,11 +70,13 @@ World::Snapshot World::Save() const {
         Copy(arena_.frame_window(slot), state_->tasks[slot].frame_top));
   }
   snapshot.heap = Copy(arena_.heap(), arena_.heap_used());
+  snapshot.counter_count = counters_.size();
   return snapshot;
 }
 
 void World::Restore(const Snapshot& snapshot) {
   CHECK(undo_steps_.empty());
+  counters_.resize(snapshot.counter_count);
   std::memcpy(arena_.root(), snapshot.root.data(), snapshot.root.size());
   for (int slot = 0; slot < kMaxTasks; ++slot) {
     std::memcpy(arena_.frame_window(slot), snapshot.frames[slot].data(),

@@ -1,0 +1,129 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// device.h: a driver with a secondary MMU, behind a notifier.
+//
+// The device keeps mappings (sptes) of an mm's pages without holding references
+// on them, and relies on its notifier to learn when they go. It is either
+// modelled here, with behaviours that may be wrong on purpose, or remote: then
+// a client answers its callbacks (device/remote.h) and only the table of
+// mappings, as the client reports it, is kept here.
+//
+// The modelled device follows virt/kvm/kvm_main.c: invalidate_range_start
+// counts an invalidation in progress and drops, invalidate_range_end moves the
+// sequence on and counts down, and a fault maps only if neither moved since it
+// looked the page up, checked under the device's lock.
+//
+// Locks: device->lock, a spinlock, is innermost but for nothing; callbacks take
+// it. Establish calls get_user_page() without it.
+
+#ifndef MMFAULT_SERVER_DEVICE_DEVICE_H_
+#define MMFAULT_SERVER_DEVICE_DEVICE_H_
+
+#include <array>
+#include <cstdint>
+
+#include "server/kernel/lock.h"
+#include "server/kernel/wait.h"
+#include "server/mm/page.h"
+#include "server/notifier/call.h"
+#include "server/notifier/subscription.h"
+#include "server/sched/task.h"
+
+namespace mmfault::device {
+
+using mm::mm_struct;
+using mm::mmu_notifier_range;
+using notifier::Method;
+using notifier::mmu_notifier;
+using sched::Task;
+using trace::Cell;
+
+// What a modelled device answers instead of 0.
+struct Answer {
+  Method method;
+  bool only_nonblocking;
+  int32_t rc;
+  uint64_t hit;  // this delivery only, from 1; 0: every one
+};
+inline constexpr int kMaxAnswers = 8;
+
+// Constant over the device's life. All zero: a device that does all right.
+struct Behaviour {
+  bool sleeps = false;
+  bool allocates = false;
+  bool forgets_invalidate = false;
+  bool drops_at_end = false;
+  bool forgets_release = false;
+  bool forgets_retry = false;
+  bool retries_unlocked = false;
+  bool frees_in_release = false;
+  uint32_t yield_count = 0;
+  uint32_t unimplemented = 0;  // bit per Method
+  uint32_t answer_count = 0;
+  std::array<Answer, kMaxAnswers> answers = {};
+};
+
+// A mapping of the device.
+struct spte {
+  sched::Object object;
+  Cell<uint64_t> address;
+  Cell<mm::page*> target;
+  Cell<uint32_t> page_id;  // the page's number: its generation
+  Cell<bool> writable;
+  Cell<spte*> next;
+};
+
+struct device {
+  mmu_notifier mn;  // first: the notifier's memory is the device's
+  Behaviour behaviour;
+  bool remote;
+  kernel::spinlock_t lock;
+  kernel::wait_queue_head_t queue;  // faults that wait for count == 0
+  Cell<uint64_t> invalidate_count;  // lock; invalidations in progress
+  Cell<uint64_t> invalidate_seq;    // lock
+  Cell<spte*> sptes;                // lock
+  Cell<uint64_t> spte_count;
+  Cell<bool> stopped;  // released, or told to stop: maps nothing any more
+  std::array<Cell<uint32_t>, 8> deliveries;  // by Method
+  std::array<Cell<uint32_t>, 8> nonzero;     // by Method
+};
+
+inline device* DeviceOf(mmu_notifier* mn) {
+  return reinterpret_cast<device*>(mn);
+}
+
+// A device that is registered nowhere. Inside a Scope.
+device* NewDevice(const Behaviour& behaviour, bool remote);
+
+// Changes who answers; only while it is registered nowhere.
+void SetRemote(device* dev, bool remote, uint32_t unimplemented);
+
+// Maps a page in the device by the whole protocol. 0, -EFAULT, -ESRCH
+// (mm_users is 0, or the notifier is not registered), -EBUSY (retried too
+// often). Sleeps.
+Task<int> establish(device* dev, mm_struct* mm, uint64_t address, bool write);
+
+// Looks a page up for the driver's own fault path, without a mapping; drops
+// the reference at once, so the page may go at any time. Sleeps.
+Task<int> look_up(device* dev, mm_struct* mm, uint64_t address, bool write,
+                  mm::page** result);
+
+// Maps this very page, unchecked: the caller has checked.
+Task<int> establish_page(device* dev, uint64_t address, mm::page* target,
+                         uint32_t page_id, bool write);
+
+// Drops the mappings in [start, end).
+Task<> drop(device* dev, uint64_t start, uint64_t end);
+
+// The device uses its mapping: 0, or -EFAULT without one. Reports a stale one.
+Task<int> device_access(device* dev, uint64_t address, bool write);
+
+// The driver is told that its notifier is gone: nothing is mapped, nobody
+// waits for an end that will not come.
+Task<> device_stop(device* dev);
+void device_restart(device* dev);
+
+}  // namespace mmfault::device
+
+#endif  // MMFAULT_SERVER_DEVICE_DEVICE_H_

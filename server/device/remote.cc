@@ -1,0 +1,161 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/device/remote.h"
+
+#include "server/base/check.h"
+#include "server/device/ops.h"
+#include "server/kernel/errno.h"
+
+namespace mmfault::device {
+namespace {
+
+// The folder's part of a world.
+struct RemoteState {
+  sched::Object object;
+  Cell<uint64_t> next_number;
+  Cell<pending_callback*> first;
+};
+
+RemoteState* State(sched::World* world) {
+  return static_cast<RemoteState*>(world->state().devices.get());
+}
+
+bool Answered(const sched::TaskRecord& task) {
+  return static_cast<const pending_callback*>(task.op_target.get())->answered;
+}
+
+struct AwaitAnswer : kernel::Point {
+  pending_callback* callback;
+
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    kernel::ThisWorld()->Publish(op, nullptr, Answered, callback);
+  }
+  void await_resume() const {
+    trace::Event event;
+    event.task = callback->task;
+    event.op = op;
+    event.value = callback->rc;
+    kernel::ThisWorld()->Emit(event);
+  }
+};
+
+pending_callback* NewPending(device* dev, Method method, mm_struct* mm,
+                             const mmu_notifier_range& range, bool has_reason) {
+  sched::World* world = kernel::ThisWorld();
+  RemoteState* state = State(world);
+  auto* callback = world->New<pending_callback>(trace::ObjType::kNone);
+  CHECK(callback != nullptr);
+  trace::LogRange(callback, sizeof *callback);
+  const sched::TaskRecord& task = *kernel::Current();
+  state->next_number += 1;
+  callback->number = state->next_number;
+  callback->dev = dev;
+  callback->task = task.slot;
+  callback->method = method;
+  callback->event = range.event;
+  callback->blockable = range.blockable;
+  callback->atomic = task.preempt_count != 0 || task.rcu_depth != 0;
+  callback->has_reason = has_reason;
+  callback->start = range.start;
+  callback->end = range.end;
+  callback->step = world->state().step_count;
+  callback->mm = mm;
+  Cell<pending_callback*>* link = &state->first;
+  while (*link != nullptr) {
+    link = &(*link)->next;
+  }
+  *link = callback;
+  return callback;
+}
+
+void Unlink(RemoteState* state, pending_callback* callback) {
+  Cell<pending_callback*>* link = &state->first;
+  while (*link != callback) {
+    link = &(*link)->next;
+  }
+  *link = callback->next;
+}
+
+void CheckAnswer(const pending_callback& callback) {
+  if (callback.slept && callback.atomic) {
+    kernel::ReportHere(trace::Checker::kNoSleepInAtomic,
+                       trace::Cause::kSleptInCallback,
+                       callback.dev->mn.object.key());
+  }
+}
+
+}  // namespace
+
+void InitDevices(sched::World* world) {
+  auto* state = world->New<RemoteState>(trace::ObjType::kNone);
+  CHECK(state != nullptr);
+  world->state().devices = state;
+}
+
+void SetRemoteHub(sched::World* world, RemoteHub* hub) {
+  world->SetOutside(hub);
+}
+
+bool AdmitAnswer(sched::World* world, uint64_t number,
+                 const CallbackAnswer& answer) {
+  pending_callback* callback = State(world)->first;
+  while (callback != nullptr && callback->number != number) {
+    callback = callback->next;
+  }
+  if (callback == nullptr || callback->answered) {
+    return false;
+  }
+  callback->answered = true;
+  callback->rc = answer.rc;
+  callback->slept = answer.slept;
+  callback->dropped_range = answer.dropped_range;
+  if (answer.missing) {
+    world->Report({.checker = trace::Checker::kNoDeadlock,
+                   .cause = trace::Cause::kHungCallback,
+                   .task = static_cast<int8_t>(callback->task),
+                   .obj = callback->dev->mn.object.key(),
+                   .a = number});
+  }
+  world->ReevaluateTask(callback->task);
+  return true;
+}
+
+pending_callback* FirstPending(sched::World* world) {
+  pending_callback* callback = State(world)->first;
+  while (callback != nullptr && callback->answered) {
+    callback = callback->next;
+  }
+  return callback;
+}
+
+Task<int> CallRemote(device* dev, Method method, mm_struct* mm,
+                     const mmu_notifier_range& range, bool has_reason) {
+  dev->deliveries[static_cast<size_t>(method)] += 1;
+  co_await kernel::FaultPoint(faults::Point::kDeviceCallback, mm->object.id);
+  sched::World* world = kernel::ThisWorld();
+  auto* hub = static_cast<RemoteHub*>(world->outside());
+  pending_callback* callback = NewPending(dev, method, mm, range, has_reason);
+  if (hub != nullptr) {
+    hub->OnCallback(*callback);
+  }
+  co_await AwaitAnswer{{{trace::OpKind::kCallbackReturn, trace::Access::kWrite,
+                         dev->mn.object.key(), notifier::MethodName(method)}},
+                       callback};
+  CheckAnswer(*callback);
+  const int rc = callback->rc;
+  if (rc != 0) {
+    dev->nonzero[static_cast<size_t>(method)] += 1;
+  }
+  if (callback->dropped_range) {
+    DropLocked(dev, callback->start, callback->end);
+  }
+  Unlink(State(world), callback);
+  world->Delete(callback);
+  if (method == Method::kRelease) {
+    dev->stopped = true;
+  }
+  co_return rc;
+}
+
+}  // namespace mmfault::device
