@@ -11,11 +11,21 @@
 #define MMFAULT_FAULTS_DECISION_SOURCE_H_
 
 #include <cstdint>
+#include <optional>
+
+#include "faults/term.h"
 
 namespace mmfault::faults {
 
 // A handle for one rule's counters; 0 is no counter.
 using CounterId = uint32_t;
+
+// What the world knows at a point.
+struct PointContext {
+  int task = -1;       // slot
+  uint32_t mm = 0;     // object id; 0 when no mm is at hand
+  uint64_t scope = 0;  // number of the scripted call that the task is in
+};
 
 class DecisionSource {
  public:
@@ -35,6 +45,13 @@ class DecisionSource {
 
   // The step of the last fire; 0 when it never fired.
   virtual uint64_t LastFireStep(CounterId counter) const = 0;
+
+  // The value of a variable at a point; nothing when it has none there, as
+  // mm_users without an mm. Asked only about kStep and what follows it.
+  virtual std::optional<int64_t> Value(Variable /*variable*/,
+                                       const PointContext& /*context*/) const {
+    return std::nullopt;
+  }
 
   // A draw that depends only on the world's seed and the arguments: the same
   // on every machine and in every order of asking.

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
+
+#include "faults/nearest.h"
 
 namespace mmfault::faults {
 namespace {
@@ -17,24 +18,6 @@ constexpr std::array<PointInfo, kPointCount> kPoints = {{
 #undef MMFAULT_POINT
 }};
 
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t up = row[j];
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({up + 1, row[j - 1] + 1, change});
-      diagonal = up;
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 const PointInfo& InfoOf(Point point) {
@@ -42,6 +25,8 @@ const PointInfo& InfoOf(Point point) {
 }
 
 std::span<const PointInfo> AllPoints() { return kPoints; }
+
+bool CanStop(Point point) { return point != Point::kMmLockStep; }
 
 std::optional<Point> FindPoint(std::string_view name) {
   for (const PointInfo& info : kPoints) {

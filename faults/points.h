@@ -40,6 +40,11 @@ struct PointInfo {
 
 const PointInfo& InfoOf(Point point);
 std::span<const PointInfo> AllPoints();
+
+// Whether a task can stop there: `hold` and `yield` need a scheduling point.
+// False where the point only looks on at a step that is being taken.
+bool CanStop(Point point);
+
 std::optional<Point> FindPoint(std::string_view name);
 
 // The known name nearest to `name` by edit distance; for error messages.

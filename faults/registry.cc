@@ -4,15 +4,32 @@
 #include "faults/registry.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace mmfault::faults {
+namespace {
+
+// Rules draw apart from each other, and so do the terms of one.
+uint64_t DrawScope(const Rule& rule, size_t index) {
+  return uint64_t{rule.id} << 32 | index;
+}
+
+}  // namespace
 
 uint32_t Registry::Arm(Rule rule) {
   rule.id = next_id_++;
+  if (rule.when.step == 0) {
+    rule.when.step = 1;
+  }
   rule.counter = source_->NewCounter();
-  rules_.push_back(rule);
+  rule.term_counters.clear();
+  for (size_t i = 0; i < rule.terms.size(); ++i) {
+    rule.term_counters.push_back(source_->NewCounter());
+  }
   armed_[static_cast<size_t>(rule.point)].store(1, std::memory_order_relaxed);
-  return rule.id;
+  rules_.push_back(std::move(rule));
+  return rules_.back().id;
 }
 
 bool Registry::Disarm(uint32_t id) {
@@ -39,24 +56,78 @@ void Registry::DisarmAll() {
 }
 
 Action Registry::Evaluate(Point point, const PointContext& context) {
+  Action action;
   for (const Rule& rule : rules_) {
     if (rule.point != point || (rule.task >= 0 && rule.task != context.task) ||
         (rule.mm != 0 && rule.mm != context.mm)) {
       continue;
     }
-    const uint64_t hit = source_->CountHit(rule.counter);
-    if (!rule.when.Matches(hit) || source_->Fires(rule.counter) >= rule.times) {
-      continue;
+    source_->CountHit(rule.counter);
+    const bool decided = action.kind != ActionKind::kNone;
+    const Action own = EvaluateRule(rule, context, decided);
+    if (!decided && own.kind != ActionKind::kNone) {
+      source_->CountFire(rule.counter);
+      action = own;
     }
-    if (rule.probability_ppm < 1000000 &&
-        source_->Draw(static_cast<uint64_t>(point), rule.id, hit) % 1000000 >=
-            rule.probability_ppm) {
-      continue;
-    }
-    source_->CountFire(rule.counter);
-    return rule.action;
   }
-  return {};
+  return action;
+}
+
+// Every term counts its hit; at most one acts, and none when an earlier rule
+// has `decided`.
+Action Registry::EvaluateRule(const Rule& rule, const PointContext& context,
+                              bool decided) {
+  Action action;
+  for (size_t i = 0; i < rule.terms.size(); ++i) {
+    const Term& term = rule.terms[i];
+    if (!Admits(term, context)) {
+      continue;
+    }
+    const uint64_t hit = source_->CountHit(rule.term_counters[i]);
+    if (!decided && Accepts(rule, i, hit)) {
+      source_->CountFire(rule.term_counters[i]);
+      action = term.action;
+      decided = true;
+    }
+  }
+  return action;
+}
+
+bool Registry::Admits(const Term& term, const PointContext& context) const {
+  for (const Condition& condition : term.conditions) {
+    std::optional<int64_t> value;
+    switch (condition.variable) {
+      case Variable::kTask:
+        value = context.task;
+        break;
+      case Variable::kCall:
+        value = static_cast<int64_t>(context.scope);
+        break;
+      default:
+        value = source_->Value(condition.variable, context);
+        break;
+    }
+    if (!value.has_value() || !condition.HoldsFor(*value)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Registry::Accepts(const Rule& rule, size_t index, uint64_t hit) const {
+  const Term& term = rule.terms[index];
+  if (!term.when.Matches(hit)) {
+    return false;
+  }
+  // A miss does not use up one of the term's times.
+  if (term.probability_ppm < kAlwaysPpm &&
+      source_->Draw(static_cast<uint64_t>(rule.point), DrawScope(rule, index),
+                    hit) %
+              kAlwaysPpm >=
+          term.probability_ppm) {
+    return false;
+  }
+  return source_->Fires(rule.term_counters[index]) < term.times;
 }
 
 const Rule* Registry::Find(uint32_t id) const {

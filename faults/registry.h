@@ -5,8 +5,17 @@
 //
 // A rule says at which point, for which task, at which hits, and what happens
 // then. A point without a rule costs one load and one branch that predicts
-// well. Rules are evaluated in the order in which they were armed; the first
-// one that acts wins.
+// well.
+//
+// A pass of an armed point is judged in one order. Rules: as they were armed;
+// the first one that acts wins, and the others only count the pass. Within a
+// rule: its filter (task, mm), then its terms one after the other. Within a
+// term: conditions, when, probability, times, action. A term that declines
+// falls through to the next; one that matches ends the rule's turn, and `off`
+// is a match at which nothing happens.
+//
+// A term's `when` counts the passes that the rule's filter and the term's
+// conditions admit, whatever the other terms and rules do: hit 5 is hit 5.
 //
 // Threads: Arm, Disarm and Evaluate run on the world's thread; armed() may be
 // read from anywhere.
@@ -17,62 +26,23 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <limits>
-#include <string>
 #include <vector>
 
 #include "faults/decision_source.h"
 #include "faults/points.h"
+#include "faults/term.h"
 
 namespace mmfault::faults {
 
-enum class ActionKind : uint8_t {
-  kNone = 0,
-  kError = 1,           // arg: errno, positive
-  kSignal = 2,          // arg: signal number
-  kHold = 3,            // the task stops there until it is resumed
-  kYield = 4,           // arg: how many scheduling points to give away
-  kDropCapability = 5,  // the task's world loses the capability
-  kTeardownKill = 6,    // ForceTeardown of the mm at hand
-  kTeardownForce = 7,
-};
-
-struct Action {
-  ActionKind kind = ActionKind::kNone;
-  int64_t arg = 0;
-};
-
-inline constexpr uint64_t kForEver = std::numeric_limits<uint64_t>::max();
-
-// strace's `when`: hits first, first + step, ... up to last. Counted from 1.
-struct When {
-  uint64_t first = 1;
-  uint64_t last = kForEver;
-  uint64_t step = 1;
-
-  bool Matches(uint64_t hit) const {
-    return hit >= first && hit <= last && (hit - first) % step == 0;
-  }
-};
-
-// What the world knows at a point.
-struct PointContext {
-  int task = -1;       // slot
-  uint32_t mm = 0;     // object id; 0 when no mm is at hand
-  uint64_t scope = 0;  // counts restart when it changes, if per_scope is set
-};
-
 struct Rule {
   Point point = Point::kCount;
-  When when;
-  uint32_t probability_ppm = 1000000;
-  uint64_t times = kForEver;  // acts at most this often
-  int task = -1;              // slot; -1 for every task
-  uint32_t mm = 0;            // object id; 0 for every mm
-  Action action;
+  int task = -1;            // slot; -1 for every task
+  uint32_t mm = 0;          // object id; 0 for every mm
+  std::vector<Term> terms;  // trigger/rule.h makes them from text
   // Filled by Arm().
   uint32_t id = 0;
-  CounterId counter = 0;
+  CounterId counter = 0;  // passes that the filter admits; actions but `off`
+  std::vector<CounterId> term_counters;
 };
 
 class Registry {
@@ -98,6 +68,11 @@ class Registry {
   const Rule* Find(uint32_t id) const;
 
  private:
+  Action EvaluateRule(const Rule& rule, const PointContext& context,
+                      bool decided);
+  bool Admits(const Term& term, const PointContext& context) const;
+  bool Accepts(const Rule& rule, size_t index, uint64_t hit) const;
+
   DecisionSource* source_;
   std::vector<Rule> rules_;
   uint32_t next_id_ = 1;

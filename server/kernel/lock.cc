@@ -34,14 +34,15 @@ bool WaitOver(const sched::TaskRecord& task, Wait wait) {
 
 bool LockReady(const sched::TaskRecord& task) {
   const uint64_t arg = task.op_arg;
-  return Available(*Target(task), (arg & 1) != 0) ||
+  const Lock& lock = *Target(task);
+  return Available(lock, (arg & 1) != 0) || lock.dead() ||
          WaitOver(task, static_cast<Wait>(arg >> kWaitKindShift));
 }
 
-void Take(Lock* lock, bool read, Nest nest) {
+void Take(Lock* lock, bool read, Acquire how) {
   sched::World* world = ThisWorld();
   sched::TaskRecord& task = *Current();
-  LockdepAcquire(&task, *lock, nest);
+  LockdepAcquire(&task, *lock, how);
   if (read) {
     lock->readers |= uint64_t{1} << world->current_slot();
   } else {
@@ -102,11 +103,15 @@ void LockPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
 }
 
 int LockPoint::await_resume() const {
+  if (ReportDead(*lock_)) {
+    ThisWorld()->KillCurrent();
+    return -EINTR;
+  }
   if (!Available(*lock_, read_)) {
     return -EINTR;  // enabled by a signal
   }
-  ReportDead(*lock_);
-  Take(lock_, read_, nest_);
+  Take(lock_, read_,
+       nest_ == Nest::kNestLock ? Acquire::kNested : Acquire::kOrdered);
   return 0;
 }
 
@@ -149,7 +154,7 @@ bool TryLockPoint::await_resume() const {
   if (ReportDead(*lock_) || !Available(*lock_, read_)) {
     return false;
   }
-  Take(lock_, read_, Nest::kNestLock);  // a trylock cannot deadlock
+  Take(lock_, read_, Acquire::kTried);
   return true;
 }
 
@@ -160,11 +165,20 @@ Downgrade downgrade_write(rw_semaphore* l, const char* where) {
 
 void Downgrade::await_resume() const {
   sched::World* world = ThisWorld();
+  ReportDead(*lock);
+  if (!lock->held_by(world->current_slot())) {
+    ReportHere(trace::Checker::kLocksBalanced,
+               trace::Cause::kLockReleasedUnheld, lock->key());
+    return;
+  }
   lock->readers |= uint64_t{1} << world->current_slot();
   lock->owner = 0;
   world->Reevaluate(lock->waiters);
 }
 
-void lock_destroy(Lock* lock) { lock->owner = Lock::kDeadOwner; }
+void lock_destroy(Lock* lock) {
+  lock->owner = Lock::kDeadOwner;
+  ThisWorld()->Reevaluate(lock->waiters);  // they meet a dead lock
+}
 
 }  // namespace mmfault::kernel

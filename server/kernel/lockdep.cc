@@ -49,6 +49,9 @@ bool Reaches(const KernelState& kernel, int from, int to) {
 }
 
 void CheckPair(LockClass held, const Lock& lock) {
+  if (held == LockClass::kNone || lock.lock_class == LockClass::kNone) {
+    return;
+  }
   KernelState* kernel = Kernel();
   const int from = Index(held);
   const int to = Index(lock.lock_class);
@@ -66,9 +69,9 @@ void CheckPair(LockClass held, const Lock& lock) {
   kernel->order[from] |= bit;
 }
 
-void CheckSameClass(const HeldClass& held, const Lock& lock, Nest nest) {
-  if (nest == Nest::kNestLock) {
-    return;
+void CheckSameClass(const HeldClass& held, const Lock& lock) {
+  if (held.last_id == 0) {
+    return;  // the highest was released: which is left is not known
   }
   const sched::World& world = *ThisWorld();
   if (world.kaddr(lock.id) <= world.kaddr(held.last_id)) {
@@ -79,7 +82,7 @@ void CheckSameClass(const HeldClass& held, const Lock& lock, Nest nest) {
 
 }  // namespace
 
-void LockdepAcquire(sched::TaskRecord* task, const Lock& lock, Nest nest) {
+void LockdepAcquire(sched::TaskRecord* task, const Lock& lock, Acquire how) {
   HeldClass* mine = nullptr;
   HeldClass* unused = nullptr;
   for (HeldClass& held : task->held) {
@@ -88,12 +91,14 @@ void LockdepAcquire(sched::TaskRecord* task, const Lock& lock, Nest nest) {
     } else if (held.lock_class ==
                static_cast<uint32_t>(Index(lock.lock_class))) {
       mine = &held;
-    } else {
+    } else if (how != Acquire::kTried) {
       CheckPair(static_cast<LockClass>(held.lock_class.get()), lock);
     }
   }
   if (mine != nullptr) {
-    CheckSameClass(*mine, lock, nest);
+    if (how == Acquire::kOrdered && lock.lock_class != LockClass::kNone) {
+      CheckSameClass(*mine, lock);
+    }
   } else {
     CHECK(unused != nullptr);
     mine = unused;
@@ -107,6 +112,9 @@ void LockdepRelease(sched::TaskRecord* task, const Lock& lock) {
   HeldClass* held = FindHeld(task, lock.lock_class);
   CHECK(held != nullptr);
   held->count -= 1;
+  if (held->last_id == lock.id) {
+    held->last_id = 0;
+  }
 }
 
 uint32_t HeldOfClass(const sched::TaskRecord& task, LockClass lock_class) {

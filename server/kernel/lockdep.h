@@ -19,8 +19,14 @@
 
 namespace mmfault::kernel {
 
+// How a lock was taken. Within a class: in an order of addresses, or ordered by
+// an outer lock. A trylock does not wait, so it can close no cycle: nothing is
+// recorded or reported for it, as in __lock_acquire().
+enum class Acquire : uint8_t { kOrdered, kNested, kTried };
+
 // Records that `task` takes `lock`, and reports an order that cannot be right.
-void LockdepAcquire(sched::TaskRecord* task, const Lock& lock, Nest nest);
+// LockClass::kNone takes no part.
+void LockdepAcquire(sched::TaskRecord* task, const Lock& lock, Acquire how);
 void LockdepRelease(sched::TaskRecord* task, const Lock& lock);
 
 // How many locks of the class the task holds.

@@ -51,6 +51,7 @@ sched::Task<> RunGraceWork(void* arg) {
 }  // namespace
 
 void InitDomain(grace_domain* domain, bool sleepable) {
+  trace::LogRange(domain, sizeof domain->id + sizeof domain->sleepable);
   domain->id = ThisWorld()->NextId();
   domain->sleepable = sleepable;
 }
@@ -78,7 +79,11 @@ ReadSectionEnd read_section_end(grace_domain* domain, const char* where) {
 
 void ReadSectionEnd::await_resume() const {
   const int slot = ThisWorld()->current_slot();
-  CHECK(domain->depth[slot] != 0);
+  if (domain->depth[slot] == 0) {
+    ReportHere(trace::Checker::kLocksBalanced,
+               trace::Cause::kLockReleasedUnheld, domain->key());
+    return;
+  }
   domain->depth[slot] -= 1;
   if (!domain->sleepable) {
     Current()->rcu_depth -= 1;
@@ -103,8 +108,9 @@ sched::Task<> synchronize_rcu(const char* where) {
 
 sched::Task<> synchronize(grace_domain* domain, const char* where) {
   might_sleep();
+  // Begin counts as a write: a reader before it and one after it differ.
   co_await GracePeriodBegin{{{trace::OpKind::kGracePeriodBegin,
-                              trace::Access::kRead, domain->key(), where}},
+                              trace::Access::kWrite, domain->key(), where}},
                             domain};
   co_await GracePeriodEnd{{{trace::OpKind::kGracePeriodEnd,
                             trace::Access::kRead, domain->key(), where}},
@@ -121,6 +127,7 @@ bool call_after_grace(grace_domain* domain, GraceCallback callback, void* arg) {
   work->arg = arg;
   sched::TaskRecord* thread = world->Spawn(RunGraceWork, work);
   if (thread == nullptr) {
+    world->Delete(work);
     return false;
   }
   thread->kthread = true;

@@ -13,6 +13,18 @@ constexpr uint64_t kIgnoredByDefault =
 // SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU: stop, do not kill.
 constexpr uint64_t kStopByDefault =
     SignalBit(kSigStop) | SignalBit(20) | SignalBit(21) | SignalBit(22);
+// SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ,
+// SIGSYS: kill too, but complete_signal() leaves that to the one who dequeues
+// them, so that the core dump can be made; SIGKILL is not made pending.
+constexpr uint64_t kDumpsByDefault =
+    SignalBit(3) | SignalBit(4) | SignalBit(5) | SignalBit(6) | SignalBit(7) |
+    SignalBit(8) | SignalBit(11) | SignalBit(24) | SignalBit(25) |
+    SignalBit(31);
+
+bool Ready(const sched::TaskRecord& task) {
+  const sched::ReadyFn ready = task.op_ready;
+  return ready == nullptr || ready(task);
+}
 
 }  // namespace
 
@@ -34,13 +46,18 @@ void send_sig(int number, sched::TaskRecord* task) {
   if (ignored && !blocked) {
     return;
   }
+  const bool was_ready = Ready(*task);
   task->sig_pending |= bit;
-  const bool fatal =
-      !blocked && !handled && !ignored && (bit & kStopByDefault) == 0;
+  const bool fatal = !blocked && !handled && !ignored &&
+                     (bit & (kStopByDefault | kDumpsByDefault)) == 0;
   if (fatal) {
     task->sig_pending |= SignalBit(kSigKill);
   }
-  ThisWorld()->ReevaluateTask(task->slot);
+  // A signal wakes those who wait for one. It must not stand in for a wake-up
+  // that nobody made, so a condition that held before stays unseen.
+  if (!was_ready) {
+    ThisWorld()->ReevaluateTask(task->slot);
+  }
 }
 
 bool SignalTest::await_resume() const {

@@ -7,8 +7,9 @@
 // can tell, as recorded on 6.1, 6.12 and 7.3: a handled signal or a pending
 // SIGSTOP interrupts; a blocked one waits; an ignored one is dropped at the
 // send, and so is one whose default action is to be ignored (SIGCHLD). A signal
-// whose default action kills makes SIGKILL pending for the task. Left out:
-// queues of siginfo, thread groups, job control, core dumps.
+// whose default action kills makes SIGKILL pending for the task, unless that
+// action also dumps core. Left out: queues of siginfo, thread groups, job
+// control, core dumps.
 //
 // Threads: inside a step of the world.
 

@@ -23,6 +23,7 @@ struct AllocatePoint : Point {
     world->InitObject(&block->object, ObjType::kAllocation);
     trace::LogRange(&block->size, sizeof block->size);
     block->size = size;
+    block->owner = Current()->object.id;
     Current()->live_allocations += 1;
     return block;
   }
@@ -62,20 +63,35 @@ void kfree(allocation* block) {
                block->object.key());
     return;
   }
-  Current()->live_allocations -= 1;
+  DisownAllocation(block);
   block->object.life = sched::Life::kFreed;
   ThisWorld()->arena().Free(block, sizeof(allocation) + block->size);
 }
 
-void DisownAllocation(allocation* /*block*/) {
-  Current()->live_allocations -= 1;
+// The ledger is the owner's, whoever frees or hands over the block.
+void DisownAllocation(allocation* block) {
+  const uint64_t owner = block->owner;
+  block->owner = 0;
+  if (owner == 0) {
+    return;
+  }
+  if (Current()->object.id == owner) {
+    Current()->live_allocations -= 1;
+    return;
+  }
+  for (sched::TaskRecord& task : ThisWorld()->state().tasks) {
+    if (task.object.id == owner) {
+      task.live_allocations -= 1;
+    }
+  }
 }
 
 sched::Task<bool> capable(const char* where) {
   const int error = co_await FaultPoint(faults::Point::kCapable);
   co_await Point{{trace::OpKind::kRead, trace::Access::kRead,
                   Current()->object.key(4), where}};
-  co_return error == 0 && ThisWorld()->state().capable;
+  co_return error == 0 && ThisWorld()->state().capable &&
+      !Current()->no_capability;
 }
 
 }  // namespace mmfault::kernel

@@ -29,7 +29,9 @@ inline constexpr Gfp GFP_ATOMIC = Gfp::kAtomic;
 struct allocation {
   sched::Object object;
   uint64_t size;
+  Cell<uint64_t> owner;  // the task's number; 0 once it was handed over
 
+  // The memory itself.
   void* data() { return this + 1; }
 };
 
@@ -44,6 +46,8 @@ inline void vfree(allocation* block) { kfree(block); }
 
 // The block now belongs to an object, not to the running call.
 void DisownAllocation(allocation* block);
+// The reverse: the running call is about to free an object's block.
+void AdoptAllocation(allocation* block);
 
 // capable(): whether the running task has the world's capability. A point.
 sched::Task<bool> capable(const char* where);

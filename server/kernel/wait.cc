@@ -10,6 +10,20 @@ bool TimeReached(const sched::TaskRecord& task) {
   return ThisWorld()->state().time_ns >= task.wake_time_ns;
 }
 
+// One sleep in a queue; true when the condition still holds at its end.
+struct WaitOnce : Point {
+  wait_queue_head_t* queue;
+  sched::ReadyFn ready;
+  void* target;
+  uint64_t arg;
+
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    might_sleep();
+    ThisWorld()->Publish(op, &queue->waiters, ready, target, arg);
+  }
+  bool await_resume() const { return ready(*Current()); }
+};
+
 }  // namespace
 
 void init_waitqueue_head(wait_queue_head_t* queue) {
@@ -17,18 +31,17 @@ void init_waitqueue_head(wait_queue_head_t* queue) {
   queue->id = ThisWorld()->NextId();
 }
 
-WaitEvent wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
-                     void* target, uint64_t arg, const char* where) {
-  return {{{trace::OpKind::kWait, trace::Access::kRead, queue->key(), where}},
-          queue,
-          ready,
-          target,
-          arg};
-}
-
-void WaitEvent::await_suspend(std::coroutine_handle<> /*leaf*/) const {
-  might_sleep();
-  ThisWorld()->Publish(op, &queue->waiters, ready, target, arg);
+sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
+                         void* target, uint64_t arg, const char* where) {
+  bool over = false;
+  while (!over) {
+    over = co_await WaitOnce{
+        {{trace::OpKind::kWait, trace::Access::kRead, queue->key(), where}},
+        queue,
+        ready,
+        target,
+        arg};
+  }
 }
 
 WakeUp wake_up_all(wait_queue_head_t* queue, const char* where) {

@@ -12,6 +12,7 @@
 
 #include "server/kernel/lock.h"
 #include "server/kernel/point.h"
+#include "server/sched/task.h"
 
 namespace mmfault::kernel {
 
@@ -25,17 +26,12 @@ struct wait_queue_head_t {
 void init_waitqueue_head(wait_queue_head_t* queue);
 
 // Sleeps until ready(task) holds; the function reads task.op_target, which is
-// `target`, and task.op_arg, which is `arg`. With an interruptible or killable
-// wait use a ready function that also tests the signal.
-struct [[nodiscard]] WaitEvent : Point {
-  wait_queue_head_t* queue;
-  sched::ReadyFn ready;
-  void* target;
-  uint64_t arg;
-  void await_suspend(std::coroutine_handle<> leaf) const;
-};
-WaitEvent wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
-                     void* target, uint64_t arg, const char* where);
+// `target`, and task.op_arg, which is `arg`. As in the kernel it is asked again
+// by the waiter that was woken: if it no longer holds, the waiter sleeps on.
+// For an interruptible or killable wait use a function that also tests the
+// signal.
+sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
+                         void* target, uint64_t arg, const char* where);
 
 // Lets the waiters look at their conditions again.
 struct [[nodiscard]] WakeUp : Point {

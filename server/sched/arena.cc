@@ -53,6 +53,9 @@ trace::Cell<void*>& Arena::FreeListOf(size_t block_size) {
 }
 
 void* Arena::Allocate(size_t size) {
+  if (size > reserve_bytes_) {
+    return nullptr;
+  }
   const size_t block_size = BlockSize(size);
   trace::Cell<void*>& free_list = FreeListOf(block_size);
   void* block = free_list;

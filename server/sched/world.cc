@@ -93,7 +93,9 @@ TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
 
 void World::Reap(TaskRecord* task) {
   CHECK(task->state == TaskState::kExited);
-  task->state = TaskState::kFree;
+  if (task->locks_held == 0) {
+    task->state = TaskState::kFree;
+  }
 }
 
 void World::BeginStep(TaskRecord& task) {
@@ -103,6 +105,11 @@ void World::BeginStep(TaskRecord& task) {
   if (waits != nullptr) {
     waits->tasks &= ~Bit(task.slot);
     task.op_waits = nullptr;
+  }
+  if (task.op_ready != nullptr) {
+    // It runs now; a signal sent inside this step must not ask again whether
+    // the wait that is over may end.
+    task.op_ready = nullptr;
   }
   if (task.state == TaskState::kParked) {
     task.state = TaskState::kAlive;
@@ -167,8 +174,8 @@ void World::EndCurrent(TaskState end) {
   }
   state_->alive &= ~Bit(current_);
   state_->enabled &= ~Bit(current_);
-  if (end == TaskState::kExited && task.kthread) {
-    task.state = TaskState::kFree;  // nobody waits for it
+  if (end == TaskState::kExited && (task.kthread || task.detached)) {
+    Reap(&task);  // nobody waits for it
   }
   if (end == TaskState::kExited && task.locks_held != 0) {
     Report({.checker = trace::Checker::kLocksBalanced,
@@ -212,6 +219,9 @@ void World::Publish(const trace::Op& op, WaitSet* waits, ReadyFn ready,
 }
 
 void World::ReevaluateTask(int slot) {
+  if ((state_->alive & Bit(slot)) == 0) {
+    return;  // a signal to a task that has ended
+  }
   const TaskRecord& task = state_->tasks[slot];
   const uint64_t enabled = state_->enabled;
   const ReadyFn ready = task.op_ready;
@@ -260,6 +270,13 @@ void World::Report(const trace::Violation& violation) {
   }
   trace::Violation full = violation;
   full.step = state_->step_count;
+  full.forced = state_->forced ? 1 : 0;
+  if (violation.task >= 0) {
+    full.task_id = state_->tasks[violation.task].object.id;
+  }
+  if (violation.other_task >= 0) {
+    full.other_task_id = state_->tasks[violation.other_task].object.id;
+  }
   const uint32_t count = state_->violation_count;
   const uint64_t bit = uint64_t{1} << static_cast<int>(violation.checker);
   if (count < kMaxViolations) {

@@ -65,6 +65,7 @@ struct WorldState {
   trace::Cell<uint32_t> next_id;
   trace::Cell<uint64_t> time_ns;
   trace::Cell<bool> capable;
+  trace::Cell<bool> forced;  // ForceTeardown(FORCE) has been used
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
   trace::Cell<uint64_t> violated;         // a bit per checker
   std::array<trace::Violation, kMaxViolations> violations;
@@ -143,7 +144,8 @@ class World : private faults::DecisionSource {
 
   // Creates a task that will run entry(arg); null when all slots are taken.
   TaskRecord* Spawn(TaskEntry entry, void* arg);
-  // Frees an exited task's slot.
+  // Frees an exited task's slot; one that holds locks keeps it, so that no later
+  // task is taken for their owner.
   void Reap(TaskRecord* task);
   TaskRecord& task(int slot) { return state_->tasks[slot]; }
   const TaskRecord& task(int slot) const { return state_->tasks[slot]; }
@@ -276,6 +278,7 @@ class World : private faults::DecisionSource {
   bool AdvanceClock();
   RunStop ClassifyStop();
   uint64_t DeadlockedTasks() const;
+  bool DeadlockKnown() const;
 
   WorldOptions options_;
   Arena arena_;

@@ -30,22 +30,30 @@ RunStop World::Run(Strategy* strategy, uint64_t max_steps) {
   }
 }
 
-// Virtual time passes only when nothing else can happen.
+// Virtual time passes only when nothing else can happen. A sleeper whose time
+// has come may still wait for its CPU, so only later ones count; and only
+// sleepers look at the clock: others must not be woken by its passing.
 bool World::AdvanceClock() {
+  const uint64_t now = state_->time_ns;
   uint64_t earliest = 0;
+  uint64_t sleepers = 0;
   for (uint64_t rest = state_->alive; rest != 0; rest &= rest - 1) {
-    const TaskRecord& task = state_->tasks[std::countr_zero(rest)];
-    if (task.op_kind == trace::OpKind::kSleep && task.wake_time_ns != 0 &&
-        (earliest == 0 || task.wake_time_ns < earliest)) {
+    const int slot = std::countr_zero(rest);
+    const TaskRecord& task = state_->tasks[slot];
+    if (task.op_kind != trace::OpKind::kSleep || task.wake_time_ns <= now) {
+      continue;
+    }
+    sleepers |= uint64_t{1} << slot;
+    if (earliest == 0 || task.wake_time_ns < earliest) {
       earliest = task.wake_time_ns;
     }
   }
-  if (earliest == 0 || earliest <= state_->time_ns) {
+  if (earliest == 0) {
     return false;
   }
   state_->time_ns = earliest;
-  for (uint64_t rest = state_->alive; rest != 0; rest &= rest - 1) {
-    ReevaluateTask(std::countr_zero(rest));
+  for (; sleepers != 0; sleepers &= sleepers - 1) {
+    ReevaluateTask(std::countr_zero(sleepers));
   }
   return true;
 }
@@ -63,6 +71,19 @@ uint64_t World::DeadlockedTasks() const {
   return stuck;
 }
 
+// Whether the present standstill has been reported: Run() may be called again.
+bool World::DeadlockKnown() const {
+  const uint32_t count = state_->violation_count;
+  for (uint32_t i = 0; i < count && i < kMaxViolations; ++i) {
+    const trace::Violation& violation = state_->violations[i];
+    if (violation.checker == trace::Checker::kNoDeadlock &&
+        violation.step == state_->step_count) {
+      return true;
+    }
+  }
+  return false;
+}
+
 RunStop World::ClassifyStop() {
   const uint64_t stuck = DeadlockedTasks();
   if (stuck == 0) {
@@ -77,6 +98,9 @@ RunStop World::ClassifyStop() {
     if (task.op_kind == trace::OpKind::kCallbackReturn) {
       return RunStop::kOutside;
     }
+  }
+  if (DeadlockKnown()) {
+    return RunStop::kDeadlock;
   }
   const int first = std::countr_zero(stuck);
   Report({.checker = trace::Checker::kNoDeadlock,

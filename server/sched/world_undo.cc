@@ -34,6 +34,9 @@ void World::SetUndo(bool on) {
   undo_log_.Clear();
   undo_steps_.clear();
   undo_frames_.clear();
+  if (thread_world == this) {
+    trace::thread_undo_log = on ? &undo_log_ : nullptr;
+  }
 }
 
 void World::SaveFrames(int slot) {

@@ -10,6 +10,7 @@
 #ifndef MMFAULT_SERVER_TRACE_VIOLATION_H_
 #define MMFAULT_SERVER_TRACE_VIOLATION_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -104,6 +105,10 @@ struct Violation {
   int8_t task = -1;        // who did it
   int8_t other_task = -1;  // who made it wrong; -1 when nobody else did
   uint8_t forced = 0;      // 1: under ForceTeardown(FORCE)
+  // Stands where padding would be: simulated state is hashed byte by byte.
+  std::array<uint8_t, 3> unused = {};
+  uint32_t task_id = 0;  // their numbers; slots are used again
+  uint32_t other_task_id = 0;
   uint64_t step = 0;
   uint64_t other_step = 0;  // when; 0 when not known
   ObjKey obj;
