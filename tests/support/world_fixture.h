@@ -7,7 +7,7 @@
 // tasks whose interleavings matter (Spawn) and explores them over many seeds,
 // each from the same beginning (Explore). Tasks are plain functions:
 //
-//   TestWorld world(notifier::k61);
+//   TestWorld world(notifier::kV6_1);
 //   Scene scene{&world};
 //   world.Do(MapAndTouch, &scene);
 //   world.Spawn("unmapper", Unmap, &scene);
