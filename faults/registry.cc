@@ -19,12 +19,10 @@ uint64_t DrawScope(const Rule& rule, size_t index) {
 
 uint32_t Registry::Arm(Rule rule) {
   rule.id = next_id_++;
-  if (rule.when.step == 0) {
-    rule.when.step = 1;
-  }
   rule.counter = source_->NewCounter();
   rule.term_counters.clear();
-  for (size_t i = 0; i < rule.terms.size(); ++i) {
+  for (Term& term : rule.terms) {
+    term.when.step = std::max<uint64_t>(term.when.step, 1);  // it divides
     rule.term_counters.push_back(source_->NewCounter());
   }
   armed_[static_cast<size_t>(rule.point)].store(1, std::memory_order_relaxed);

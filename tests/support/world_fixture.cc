@@ -116,9 +116,8 @@ uint32_t TestWorld::Arm(faults::Point point, faults::ActionKind action,
                         int64_t arg, uint64_t first) {
   faults::Rule rule;
   rule.point = point;
-  rule.when.first = first;
-  rule.times = 1;
-  rule.action = {action, arg};
+  rule.terms = {
+      {.when = {.first = first}, .times = 1, .action = {action, arg}}};
   return world_.faults().Arm(rule);
 }
 
