@@ -47,7 +47,7 @@ int Apply(const faults::Action& action, uint32_t mm) {
       send_sig(static_cast<int>(action.arg), Current());
       return 0;
     case faults::ActionKind::kDropCapability:
-      world->state().capable = false;
+      Current()->no_capability = true;
       return 0;
     case faults::ActionKind::kTeardownKill:
     case faults::ActionKind::kTeardownForce:

@@ -58,7 +58,8 @@ struct address_space {
   Object object;
   kernel::Lock i_mmap_lock;      // spinlock; mutex from 3.0; rwsem from 3.19
   Cell<vm_area_struct*> i_mmap;  // i_mmap_lock; by file offset, then age
-  Cell<uint64_t> flags;          // AS_*
+  Cell<vm_area_struct*> i_mmap_last;
+  Cell<uint64_t> flags;  // AS_*
   Cell<uint64_t> size_pages;
   Cell<kernel::Cell<page*>*> pages;  // page cache, size_max entries
   uint64_t size_max;
@@ -140,6 +141,8 @@ struct mm_struct {
 
   // ForceTeardown(FORCE): how many later mmput() calls are absorbed.
   Cell<uint32_t> revoked_pins;
+  // ForceTeardown(KILL): users that belong to no task and are still to be put.
+  Cell<uint32_t> orphan_users;
 
   // Owned by the protocol: its list head or its subscriptions object.
   Cell<void*> subscriptions;

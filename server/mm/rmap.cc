@@ -153,28 +153,42 @@ sched::Task<> unlink_anon_vmas(vm_area_struct* vma) {
   }
 }
 
+void AttachAnonVma(vm_area_struct* vma) {
+  anon_vma* av = NewAnonVma(nullptr);
+  vma->anon_vma = av;
+  LinkChain(vma, av);
+  PutAnonVma(av);  // the chain keeps it
+}
+
+void LinkFileVma(vm_area_struct* vma) {
+  address_space* mapping = vma->vm_file;
+  vm_area_struct* prev = mapping->i_mmap_last;
+  while (prev != nullptr && prev->vm_pgoff > vma->vm_pgoff) {
+    prev = prev->shared_prev;
+  }
+  vm_area_struct* next =
+      prev != nullptr ? prev->shared_next.get() : mapping->i_mmap.get();
+  vma->shared_prev = prev;
+  vma->shared_next = next;
+  if (prev != nullptr) {
+    prev->shared_next = vma;
+  } else {
+    mapping->i_mmap = vma;
+  }
+  if (next != nullptr) {
+    next->shared_prev = vma;
+  } else {
+    mapping->i_mmap_last = vma;
+  }
+}
+
 sched::Task<> vma_link_file(vm_area_struct* vma) {
   address_space* mapping = vma->vm_file;
   if (mapping == nullptr) {
     co_return;
   }
   co_await kernel::lock(&mapping->i_mmap_lock, "vma_link_file");
-  vm_area_struct* prev = nullptr;
-  vm_area_struct* at = mapping->i_mmap;
-  while (at != nullptr && at->vm_pgoff <= vma->vm_pgoff) {
-    prev = at;
-    at = at->shared_next;
-  }
-  vma->shared_prev = prev;
-  vma->shared_next = at;
-  if (prev != nullptr) {
-    prev->shared_next = vma;
-  } else {
-    mapping->i_mmap = vma;
-  }
-  if (at != nullptr) {
-    at->shared_prev = vma;
-  }
+  LinkFileVma(vma);
   co_await kernel::unlock(&mapping->i_mmap_lock, "vma_link_file");
 }
 
@@ -193,6 +207,8 @@ sched::Task<> unlink_file_vma(vm_area_struct* vma) {
   }
   if (next != nullptr) {
     next->shared_prev = prev;
+  } else {
+    mapping->i_mmap_last = prev;
   }
   co_await kernel::unlock(&mapping->i_mmap_lock, "unlink_file_vma");
 }

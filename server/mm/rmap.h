@@ -41,6 +41,11 @@ sched::Task<> unlink_anon_vmas(vm_area_struct* vma);
 sched::Task<> vma_link_file(vm_area_struct* vma);
 sched::Task<> unlink_file_vma(vm_area_struct* vma);
 
+// What anon_vma_prepare() and vma_link_file() do, without locks or steps: to
+// set an mm up before its world moves. O(1) for ascending file offsets.
+void AttachAnonVma(vm_area_struct* vma);
+void LinkFileVma(vm_area_struct* vma);
+
 // Takes or drops a rmap lock as a walker of this era does.
 kernel::LockPoint RmapWalkLock(kernel::Lock* lock, const char* where);
 kernel::UnlockPoint RmapWalkUnlock(kernel::Lock* lock, const char* where);

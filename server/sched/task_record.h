@@ -54,7 +54,8 @@ struct TaskRecord {
   trace::Cell<TaskState> state;
   trace::Cell<int16_t> cpu;
   trace::Cell<int16_t> slot;
-  trace::Cell<bool> kthread;  // serves the kernel: may be idle for ever
+  trace::Cell<bool> kthread;   // serves the kernel: may be idle for ever
+  trace::Cell<bool> detached;  // its slot is free once it has exited
 
   // What runs next.
   trace::Cell<void*> leaf;  // innermost coroutine
@@ -88,6 +89,7 @@ struct TaskRecord {
   std::array<HeldClass, kMaxHeldClasses> held;
   trace::Cell<uint64_t> grace_waits_for;  // readers a grace period still needs
   trace::Cell<uint64_t> wake_time_ns;     // virtual clock, while it sleeps
+  trace::Cell<bool> no_capability;        // this task lost it
   trace::Cell<int64_t> live_allocations;  // made and not freed by this task
   trace::Cell<uint64_t> scope;  // number of the scripted call it is in
 

@@ -1,0 +1,253 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/scenario/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/base/check.h"
+#include "server/kernel/state.h"
+#include "server/mm/fork.h"
+#include "server/mm/page.h"
+#include "server/mm/page_table.h"
+#include "server/mm/rmap.h"
+#include "server/mm/vma.h"
+#include "server/scenario/steps.h"
+
+namespace mmfault::scenario {
+namespace {
+
+template <typename T>
+T* Find(const std::map<std::string, T*, std::less<>>& table,
+        std::string_view id) {
+  const auto it = table.find(id);
+  return it == table.end() ? nullptr : it->second;
+}
+
+// Puts every page of a VMA there, without steps: the mm starts that way.
+void Populate(mm::vm_area_struct* vma) {
+  for (uint64_t address = vma->vm_start; address < vma->vm_end;
+       address += mm::kPageSize) {
+    const uint64_t index = mm::linear_page_index(vma, address);
+    mm::address_space* file = vma->vm_file;
+    mm::page* p = nullptr;
+    if (file == nullptr) {
+      p = mm::alloc_page(vma->anon_vma, true, index);
+    } else if (index < file->size_pages) {
+      if (file->pages[index] == nullptr) {
+        file->pages[index] = mm::alloc_page(file, false, index);
+      }
+      p = file->pages[index];
+      mm::get_page(p);
+    } else {
+      continue;
+    }
+    const bool writable =
+        file == nullptr || (vma->vm_flags & mm::VM_SHARED) != 0;
+    const uint64_t flags = writable && (vma->vm_flags & mm::VM_WRITE) != 0
+                               ? mm::Pte::kWritable
+                               : 0;
+    mm::SetPte(vma->vm_mm, address, mm::Pte(p, flags | mm::Pte::kYoung));
+    p->mapcount += 1;
+  }
+}
+
+void AddVma(mm::mm_struct* mm, const VmaSetup& setup) {
+  uint64_t flags = mm::VM_READ;
+  flags |= setup.read_only ? 0 : mm::VM_WRITE;
+  flags |= setup.shared ? mm::VM_SHARED : 0;
+  mm::address_space* file =
+      setup.file == nullptr ? nullptr : setup.file->file.get();
+  mm::vm_area_struct* vma =
+      mm::NewVma(mm, setup.start, setup.end, flags, file,
+                 file != nullptr ? setup.pgoff : mm::Vpn(setup.start));
+  mm::InsertVma(vma);
+  if (file != nullptr) {
+    mm::LinkFileVma(vma);
+  }
+  if (setup.anon_vma || (setup.populated && file == nullptr)) {
+    mm::AttachAnonVma(vma);
+  }
+  if (setup.populated) {
+    Populate(vma);
+  }
+}
+
+}  // namespace
+
+Machine::Machine(const notifier::Protocol& protocol,
+                 const sched::WorldOptions& options)
+    : protocol_(protocol), world_(std::make_unique<sched::World>(options)) {
+  sched::World::Scope scope(world_.get());
+  kernel::InitKernel(world_.get());
+  mm::InitMm(world_.get(), protocol.era);
+  device::InitDevices(world_.get());
+  device::SetRemoteHub(world_.get(), this);
+  world_->SetTeardown(TeardownHook);
+}
+
+Machine::~Machine() = default;
+
+MmRef* Machine::FindMm(std::string_view id) const { return Find(mms_, id); }
+
+MmRef* Machine::DeclareMm(const std::string& id) {
+  MmRef* ref = FindMm(id);
+  if (ref == nullptr) {
+    sched::World::Scope scope(world_.get());
+    ref = world_->New<MmRef>(trace::ObjType::kNone);
+    CHECK(ref != nullptr);
+    mms_[id] = ref;
+  }
+  return ref;
+}
+
+void Machine::CreateMm(MmRef* ref, int64_t mm_users,
+                       std::vector<VmaSetup> vmas) {
+  sched::World::Scope scope(world_.get());
+  CHECK(ref->mm == nullptr);
+  std::sort(vmas.begin(), vmas.end(), [](const VmaSetup& a, const VmaSetup& b) {
+    return a.start < b.start;
+  });
+  mm::mm_struct* mm = mm::mm_alloc();
+  mm->mm_users.counter = static_cast<int32_t>(mm_users);
+  for (const VmaSetup& setup : vmas) {
+    AddVma(mm, setup);
+  }
+  ref->mm = mm;
+  NameMm(ref, mm);
+}
+
+void Machine::NameMm(MmRef* ref, mm::mm_struct* mm) {
+  for (const auto& [id, known] : mms_) {
+    if (known == ref) {
+      world_->SetName(mm->object.id, id);
+    }
+  }
+}
+
+FileRef* Machine::FindFile(std::string_view id) const {
+  return Find(files_, id);
+}
+
+FileRef* Machine::CreateFile(const std::string& id, uint64_t size_pages) {
+  sched::World::Scope scope(world_.get());
+  auto* ref = world_->New<FileRef>(trace::ObjType::kNone);
+  CHECK(ref != nullptr);
+  // A file may grow to four times its size, and at least to 64 pages.
+  ref->file = mm::NewFile(size_pages, std::max<uint64_t>(64, size_pages * 4));
+  world_->SetName(ref->file->object.id, id);
+  world_->SetName(ref->file->i_mmap_lock.id, "i_mmap_lock(" + id + ")");
+  files_[id] = ref;
+  return ref;
+}
+
+device::device* Machine::FindDevice(std::string_view id) const {
+  return Find(devices_, id);
+}
+
+device::device* Machine::CreateDevice(const std::string& id,
+                                      const device::Behaviour& behaviour,
+                                      bool remote) {
+  sched::World::Scope scope(world_.get());
+  device::device* dev = device::NewDevice(behaviour, remote);
+  world_->SetName(dev->mn.object.id, id);
+  devices_[id] = dev;
+  return dev;
+}
+
+EventRef* Machine::DeclareEvent(const std::string& name) {
+  EventRef* event = Find(events_, name);
+  if (event == nullptr) {
+    sched::World::Scope scope(world_.get());
+    event = world_->New<EventRef>(trace::ObjType::kWaitQueue);
+    CHECK(event != nullptr);
+    kernel::init_waitqueue_head(&event->queue);
+    world_->SetName(event->queue.id, "event(" + name + ")");
+    events_[name] = event;
+  }
+  return event;
+}
+
+Program* Machine::CreateTask(const std::string& id, MmRef* own, bool stays) {
+  sched::World::Scope scope(world_.get());
+  auto* program = world_->New<Program>(trace::ObjType::kNone);
+  CHECK(program != nullptr);
+  sched::TaskRecord* task = world_->Spawn(RunProgram, program);
+  if (task == nullptr) {
+    world_->Delete(program);
+    return nullptr;
+  }
+  program->task = task;
+  program->stays = stays;
+  program->own = own;
+  for (auto& rc : program->label_rc) {
+    rc = kLabelUnset;
+  }
+  if (own != nullptr && own->mm != nullptr) {
+    PushRef(program, own);
+  }
+  task->program = program;
+  task->detached = true;
+  world_->SetName(task->object.id, id);
+  tasks_[id] = program;
+  return program;
+}
+
+Program* Machine::FindTask(std::string_view id) const {
+  return Find(tasks_, id);
+}
+
+int Machine::Label(const Program* program, const std::string& name) {
+  const auto key = std::make_pair(program, name);
+  const auto it = labels_.find(key);
+  if (it != labels_.end()) {
+    return it->second;
+  }
+  int& count = label_counts_[program];
+  if (count == kMaxLabels) {
+    return -1;
+  }
+  labels_[key] = count;
+  return count++;
+}
+
+StepSpec* Machine::NewStep(StepKind kind) {
+  sched::World::Scope scope(world_.get());
+  auto* step = world_->New<StepSpec>(trace::ObjType::kNone);
+  CHECK(step != nullptr);
+  step->kind = kind;
+  step->label = -1;
+  step->only_label = -1;
+  step->repeat = 1;
+  return step;
+}
+
+void Machine::Append(Program* program, StepSpec* step) {
+  sched::World::Scope scope(world_.get());
+  step->index = static_cast<int32_t>(program->queued);
+  program->queued += 1;
+  if (program->next_step == nullptr) {
+    program->next_step = step;
+  } else {
+    program->last_step->next = step;
+  }
+  program->last_step = step;
+  sched::TaskRecord* task = program->task;
+  if (task != nullptr) {
+    world_->ReevaluateTask(task->slot);
+  }
+}
+
+std::string Machine::NameOf(uint32_t object_id) const {
+  return world_->NameOf({trace::ObjType::kNone, object_id});
+}
+
+std::vector<trace::Violation> Machine::Violations() const {
+  const sched::WorldState& state = world_->state();
+  const uint32_t count =
+      std::min<uint32_t>(state.violation_count, sched::kMaxViolations);
+  return {state.violations.begin(), state.violations.begin() + count};
+}
+
+}  // namespace mmfault::scenario

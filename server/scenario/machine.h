@@ -1,0 +1,155 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// machine.h: a world with names: mms, files, notifiers and tasks by their ids.
+//
+// This is what a scenario sets up, what a live world is, and what the API
+// talks to. It owns the World and the tables from ids to simulated objects; the
+// tables are ours and are not simulated state, the objects are.
+//
+// Every function that touches simulated state enters the world itself unless
+// it says "inside a Scope".
+//
+// Threads: as the world.
+
+#ifndef MMFAULT_SERVER_SCENARIO_MACHINE_H_
+#define MMFAULT_SERVER_SCENARIO_MACHINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/device/remote.h"
+#include "server/notifier/protocol.h"
+#include "server/scenario/program.h"
+#include "server/sched/world.h"
+
+namespace mmfault::scenario {
+
+// One VMA of a new mm.
+struct VmaSetup {
+  uint64_t start = 0;
+  uint64_t end = 0;
+  FileRef* file = nullptr;  // null: anonymous
+  uint64_t pgoff = 0;
+  bool shared = false;
+  bool read_only = false;
+  bool populated = false;
+  bool anon_vma = false;
+};
+
+// Told what happens in the world, on its thread, in the middle of a step: it
+// may take notes and must not touch the world.
+class MachineListener {
+ public:
+  virtual ~MachineListener() = default;
+  virtual void OnStepDone(const Program& /*program*/, const StepSpec& /*step*/,
+                          const StepOutcome& /*outcome*/) {}
+  virtual void OnTaskEnd(const Program& /*program*/) {}
+  virtual void OnCallback(const device::pending_callback& /*callback*/) {}
+};
+
+class Machine : public device::RemoteHub {
+ public:
+  Machine(const notifier::Protocol& protocol,
+          const sched::WorldOptions& options);
+  ~Machine() override;
+
+  static Machine* Of(sched::World* world) {
+    return static_cast<Machine*>(
+        static_cast<device::RemoteHub*>(world->outside()));
+  }
+
+  sched::World& world() { return *world_; }
+  const sched::World& world() const { return *world_; }
+  const notifier::Protocol& protocol() const { return protocol_; }
+  void SetListener(MachineListener* listener) { listener_ = listener; }
+
+  // --- Things by id. Declare makes the reference if there is none. ---------
+  MmRef* FindMm(std::string_view id) const;
+  MmRef* DeclareMm(const std::string& id);
+  // Makes the mm itself. Requires: declared, not made; VMAs in any order, not
+  // overlapping (checked by the caller).
+  void CreateMm(MmRef* ref, int64_t mm_users, std::vector<VmaSetup> vmas);
+  // Names an mm that the simulation made. Inside a Scope.
+  void NameMm(MmRef* ref, mm::mm_struct* mm);
+
+  FileRef* FindFile(std::string_view id) const;
+  FileRef* CreateFile(const std::string& id, uint64_t size_pages);
+
+  device::device* FindDevice(std::string_view id) const;
+  device::device* CreateDevice(const std::string& id,
+                               const device::Behaviour& behaviour, bool remote);
+
+  EventRef* DeclareEvent(const std::string& name);
+
+  // A task; null when the world has no slot left. `own` may be null; else the
+  // task holds one of its mm_users, which the caller accounts for.
+  Program* CreateTask(const std::string& id, MmRef* own, bool stays);
+  Program* FindTask(std::string_view id) const;
+  // A slot for a label of a program, from 0; -1 when all are taken.
+  int Label(const Program* program, const std::string& name);
+
+  // An empty step; fill it, then Append it.
+  StepSpec* NewStep(StepKind kind);
+  void Append(Program* program, StepSpec* step);
+
+  const std::map<std::string, MmRef*, std::less<>>& mms() const { return mms_; }
+  const std::map<std::string, Program*, std::less<>>& tasks() const {
+    return tasks_;
+  }
+  const std::map<std::string, device::device*, std::less<>>& devices() const {
+    return devices_;
+  }
+  const std::map<std::string, FileRef*, std::less<>>& files() const {
+    return files_;
+  }
+
+  // The id of an object, by its number: what users called it.
+  std::string NameOf(uint32_t object_id) const;
+
+  // --- What steps and rules ask for; inside a Scope. -----------------------
+  void OnStepDone(Program* program, const StepSpec* step,
+                  const StepOutcome& outcome);
+  void OnTaskEnd(Program* program);
+  void OnCallback(const device::pending_callback& callback) override;
+  // ForceTeardown. 0, or -ESRCH when the mm is dead already.
+  int Teardown(MmRef* ref, bool force);
+  // A signal when the task has taken `lock` locks of its mm_lock. Returns the
+  // rule's id; 0 when it was sent at once because the task is past that.
+  uint32_t SignalAtLock(sched::TaskRecord* task, int number, uint64_t lock);
+
+  // --- Running --------------------------------------------------------------
+  // Steps the world; at the end of a finished run checks what must hold then.
+  sched::RunStop Run(sched::Strategy* strategy, uint64_t max_steps);
+  // The checks of a finished run: every start has its end, every registered
+  // notifier of a dead mm was released.
+  void CheckFinished();
+
+  // Violations so far, oldest first, at most sched::kMaxViolations of them.
+  std::vector<trace::Violation> Violations() const;
+
+ private:
+  static void TeardownHook(sched::World* world, uint32_t mm, bool force);
+  MmRef* RefOf(uint32_t mm_id) const;
+  void KillOwners(MmRef* ref);
+
+  const notifier::Protocol& protocol_;
+  std::unique_ptr<sched::World> world_;
+  MachineListener* listener_ = nullptr;
+  std::map<std::string, MmRef*, std::less<>> mms_;
+  std::map<std::string, FileRef*, std::less<>> files_;
+  std::map<std::string, device::device*, std::less<>> devices_;
+  std::map<std::string, EventRef*, std::less<>> events_;
+  std::map<std::string, Program*, std::less<>> tasks_;
+  std::map<std::pair<const Program*, std::string>, int> labels_;
+  std::map<const Program*, int> label_counts_;
+};
+
+}  // namespace mmfault::scenario
+
+#endif  // MMFAULT_SERVER_SCENARIO_MACHINE_H_

@@ -1,0 +1,173 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A machine in motion: teardown, signals at a lock, the end of a run.
+
+#include <bit>
+
+#include "server/kernel/errno.h"
+#include "server/kernel/lockdep.h"
+#include "server/kernel/signal.h"
+#include "server/mm/fork.h"
+#include "server/mm/mmap.h"
+#include "server/notifier/registration.h"
+#include "server/scenario/machine.h"
+
+namespace mmfault::scenario {
+namespace {
+
+using trace::Cause;
+using trace::Checker;
+
+// The task `teardown` under KILL: puts what belongs to nobody.
+sched::Task<> PutOrphans(void* arg) {
+  auto* mm = static_cast<mm::mm_struct*>(arg);
+  while (mm->orphan_users != 0) {
+    mm->orphan_users -= 1;
+    co_await mm::mmput(mm);
+  }
+}
+
+// ... and under FORCE: users is 0 already.
+sched::Task<> ForceExit(void* arg) {
+  auto* mm = static_cast<mm::mm_struct*>(arg);
+  co_await mm::exit_mmap(mm);
+  co_await mm::mmdrop(mm);
+}
+
+}  // namespace
+
+void Machine::OnStepDone(Program* program, const StepSpec* step,
+                         const StepOutcome& outcome) {
+  if (listener_ != nullptr) {
+    listener_->OnStepDone(*program, *step, outcome);
+  }
+}
+
+void Machine::OnTaskEnd(Program* program) {
+  program->task = nullptr;
+  if (listener_ != nullptr) {
+    listener_->OnTaskEnd(*program);
+  }
+}
+
+void Machine::OnCallback(const device::pending_callback& callback) {
+  if (listener_ != nullptr) {
+    listener_->OnCallback(callback);
+  }
+}
+
+MmRef* Machine::RefOf(uint32_t mm_id) const {
+  for (const auto& [id, ref] : mms_) {
+    if (ref->mm != nullptr && ref->mm->object.id == mm_id) {
+      return ref;
+    }
+  }
+  return nullptr;
+}
+
+void Machine::TeardownHook(sched::World* world, uint32_t mm, bool force) {
+  Machine* machine = Of(world);
+  MmRef* ref = machine->RefOf(mm);
+  if (ref != nullptr) {
+    machine->Teardown(ref, force);
+  }
+}
+
+// KILL: owners die and put what they hold; pins of others still count. What
+// belongs to nobody is put by a task of its own.
+void Machine::KillOwners(MmRef* ref) {
+  int64_t held = 0;
+  for (const auto& [id, program] : tasks_) {
+    for (uint32_t i = 0; i < program->ref_count; ++i) {
+      held += program->refs[i] == ref ? 1 : 0;
+    }
+    sched::TaskRecord* task = program->task;
+    if (program->own == ref && task != nullptr) {
+      kernel::send_sig(kernel::kSigKill, task);
+    }
+  }
+  mm::mm_struct* mm = ref->mm;
+  const int64_t orphans = mm->mm_users.counter - held;
+  if (orphans > 0 && mm->orphan_users == 0) {
+    mm->orphan_users = static_cast<uint32_t>(orphans);
+    sched::TaskRecord* task = world_->Spawn(PutOrphans, mm);
+    CHECK(task != nullptr);
+    task->detached = true;
+    world_->SetName(task->object.id, "teardown");
+  }
+}
+
+int Machine::Teardown(MmRef* ref, bool force) {
+  mm::mm_struct* mm = ref->mm;
+  if (mm == nullptr || mm->object.freed() || mm->mm_users.counter <= 0) {
+    return -ESRCH;
+  }
+  if (!force) {
+    KillOwners(ref);
+    return 0;
+  }
+  ref->forced = true;
+  world_->state().forced = true;
+  mm->revoked_pins = static_cast<uint32_t>(mm->mm_users.counter);
+  mm->mm_users.counter = 0;
+  sched::TaskRecord* task = world_->Spawn(ForceExit, mm);
+  CHECK(task != nullptr);
+  task->detached = true;
+  world_->SetName(task->object.id, "teardown");
+  return 0;
+}
+
+uint32_t Machine::SignalAtLock(sched::TaskRecord* task, int number,
+                               uint64_t lock) {
+  const uint64_t taken =
+      kernel::HeldOfClass(*task, kernel::LockClass::kMapping) +
+      kernel::HeldOfClass(*task, kernel::LockClass::kAnonVma);
+  if (taken >= lock) {
+    kernel::send_sig(number, task);
+    return 0;
+  }
+  faults::Rule rule;
+  rule.point = faults::Point::kMmLockLock;
+  rule.task = task->slot;
+  faults::Term term;
+  term.when = {lock - taken, lock - taken, 1};
+  term.action = {faults::ActionKind::kSignal, number};
+  rule.terms.push_back(term);
+  return world_->faults().Arm(rule);
+}
+
+sched::RunStop Machine::Run(sched::Strategy* strategy, uint64_t max_steps) {
+  const sched::RunStop stop = world_->Run(strategy, max_steps);
+  if (stop == sched::RunStop::kFinished) {
+    CheckFinished();
+  }
+  return stop;
+}
+
+void Machine::CheckFinished() {
+  sched::World::Scope scope(world_.get());
+  for (const auto& [id, dev] : devices_) {
+    const notifier::mmu_notifier& mn = dev->mn;
+    if (mn.object.freed() ||
+        mn.registration != notifier::Registration::kRegistered) {
+      continue;
+    }
+    const mm::mm_struct* mm = mn.mm;
+    const bool dead = mm != nullptr && (mm->object.freed() ||
+                                        mm->exit_phase == mm::ExitPhase::kDead);
+    if (mn.open_total != 0 && !dead) {
+      world_->Report({.checker = Checker::kStartEndPaired,
+                      .cause = Cause::kStartsNotBalancedAtEnd,
+                      .obj = mn.object.key(),
+                      .a = mn.open_total});
+    }
+    if (dead && mn.release_count == 0) {
+      world_->Report({.checker = Checker::kReleaseCount,
+                      .cause = Cause::kReleaseMissing,
+                      .obj = mn.object.key()});
+    }
+  }
+}
+
+}  // namespace mmfault::scenario

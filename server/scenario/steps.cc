@@ -1,0 +1,183 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/scenario/steps.h"
+
+#include "server/kernel/errno.h"
+#include "server/kernel/signal.h"
+#include "server/mm/fork.h"
+#include "server/scenario/machine.h"
+
+namespace mmfault::scenario {
+namespace {
+
+bool HasWork(const sched::TaskRecord& task) {
+  const auto* program = static_cast<const Program*>(task.program.get());
+  return program->next_step != nullptr || program->exiting ||
+         kernel::fatal_signal_pending(task);
+}
+
+// Waits for steps, without being counted as stuck.
+struct Park : kernel::Point {
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    sched::World* world = kernel::ThisWorld();
+    world->Publish(op, nullptr, HasWork);
+    if (!HasWork(*kernel::Current())) {
+      kernel::Current()->state = sched::TaskState::kParked;
+    }
+  }
+};
+
+bool Wanted(const Program* program, const StepSpec* step) {
+  if (step->only_label < 0) {
+    return true;
+  }
+  const int32_t rc = program->label_rc[step->only_label];
+  return rc != kLabelUnset && step->only_rc.Contains(rc);
+}
+
+void EmitCall(trace::OpKind kind, const StepSpec* step, int rc) {
+  trace::Event event;
+  event.task = kernel::ThisWorld()->current_slot();
+  event.op = {kind, trace::Access::kRead, kernel::Current()->object.key(),
+              StepKindName(step->kind)};
+  event.value = rc;
+  event.start = step->start;
+  event.end = step->end;
+  kernel::ThisWorld()->Emit(event);
+}
+
+sched::Task<int> RunOnce(Program* program, const StepSpec* step,
+                         StepOutcome* outcome) {
+  int rc = 0;
+  switch (step->kind) {
+    case StepKind::kMmap:
+    case StepKind::kMunmap:
+    case StepKind::kTouch:
+    case StepKind::kMprotect:
+    case StepKind::kMadvise:
+    case StepKind::kFork:
+    case StepKind::kTruncate:
+    case StepKind::kReclaim:
+      rc = co_await RunMmStep(program, step);
+      break;
+    case StepKind::kMmget:
+    case StepKind::kMmgetNotZero:
+    case StepKind::kMmput:
+    case StepKind::kMmgrab:
+    case StepKind::kMmdrop:
+    case StepKind::kForceTeardown:
+      rc = co_await RunReferenceStep(program, step);
+      break;
+    case StepKind::kRegister:
+    case StepKind::kUnregister:
+    case StepKind::kLookUp:
+    case StepKind::kEstablish:
+    case StepKind::kDeviceAccess:
+    case StepKind::kDrop:
+    case StepKind::kFree:
+      rc = co_await RunDriverStep(program, step, outcome);
+      break;
+    case StepKind::kExit:
+    case StepKind::kSignal:
+    case StepKind::kSetSignal:
+    case StepKind::kSetCapability:
+    case StepKind::kYieldCpu:
+    case StepKind::kSleep:
+    case StepKind::kPost:
+    case StepKind::kWaitFor:
+      rc = co_await RunTaskStep(program, step);
+      break;
+  }
+  co_return rc;
+}
+
+sched::Task<> RunStep(Program* program, const StepSpec* step) {
+  sched::World* world = kernel::ThisWorld();
+  StepOutcome outcome;
+  outcome.begin_step = world->state().step_count;
+  const uint32_t violations = world->state().violation_count;
+  outcome.skipped = !Wanted(program, step);
+  if (!outcome.skipped) {
+    kernel::Current()->scope += 1;
+    EmitCall(trace::OpKind::kCallBegin, step, 0);
+    for (uint64_t i = 0; i < step->repeat; ++i) {
+      outcome.rc = co_await RunOnce(program, step, &outcome);
+    }
+    EmitCall(trace::OpKind::kCallEnd, step, outcome.rc);
+    program->last_rc = outcome.rc;
+    if (step->label >= 0) {
+      program->label_rc[step->label] = outcome.rc;
+    }
+    if (step->expect_rc.count != 0 && !step->expect_rc.Contains(outcome.rc)) {
+      kernel::ReportHere(
+          trace::Checker::kErrorsAsSpecified, trace::Cause::kErrorNotSpecified,
+          kernel::Current()->object.key(), static_cast<uint64_t>(-outcome.rc));
+    }
+  }
+  program->done += 1;
+  outcome.end_step = world->state().step_count;
+  outcome.violation_count = world->state().violation_count - violations;
+  Machine::Of(world)->OnStepDone(program, step, outcome);
+}
+
+sched::Task<> PutReferences(Program* program) {
+  while (program->ref_count != 0) {
+    MmRef* ref = program->refs[program->ref_count - 1];
+    program->ref_count -= 1;
+    co_await mm::mmput(ref->mm);
+  }
+}
+
+}  // namespace
+
+sched::Task<> RunProgram(void* arg) {
+  auto* program = static_cast<Program*>(arg);
+  for (;;) {
+    const bool killed = kernel::fatal_signal_pending(*kernel::Current());
+    StepSpec* step = program->next_step;
+    if (killed || program->exiting || (step == nullptr && !program->stays)) {
+      break;
+    }
+    if (step == nullptr) {
+      co_await Park{{{trace::OpKind::kWait, trace::Access::kRead,
+                      kernel::Current()->object.key(), "wait_for_steps"}}};
+      continue;
+    }
+    program->next_step = step->next;
+    co_await RunStep(program, step);
+  }
+  co_await PutReferences(program);
+  Machine::Of(kernel::ThisWorld())->OnTaskEnd(program);
+}
+
+void PushRef(Program* program, MmRef* ref) {
+  CHECK(program->ref_count < kMaxRefs);
+  program->refs[program->ref_count] = ref;
+  program->ref_count += 1;
+}
+
+bool PopRef(Program* program, const MmRef* ref) {
+  for (uint32_t i = program->ref_count; i-- > 0;) {
+    if (program->refs[i] != ref) {
+      continue;
+    }
+    for (uint32_t j = i + 1; j < program->ref_count; ++j) {
+      program->refs[j - 1] = program->refs[j].get();
+    }
+    program->ref_count -= 1;
+    return true;
+  }
+  return false;
+}
+
+bool HoldsRef(const Program* program, const MmRef* ref) {
+  for (uint32_t i = 0; i < program->ref_count; ++i) {
+    if (program->refs[i] == ref) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace mmfault::scenario

@@ -1,0 +1,158 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A driver's operations: registration, device faults, and what the owner of a
+// notifier does with its memory.
+
+#include "server/kernel/errno.h"
+#include "server/notifier/registration.h"
+#include "server/scenario/machine.h"
+#include "server/scenario/steps.h"
+
+namespace mmfault::scenario {
+namespace {
+
+using mm::mm_struct;
+using notifier::Registration;
+using sched::Task;
+
+const notifier::Protocol& CurrentProtocol() {
+  return Machine::Of(kernel::ThisWorld())->protocol();
+}
+
+void NoteScan(StepOutcome* outcome) {
+  const sched::TaskRecord& task = *kernel::Current();
+  outcome->mm_lock_locks = task.mm_lock_locks;
+  outcome->unchecked_vma_visit_max = task.vma_steps_untested_max;
+}
+
+Task<int> Register(const StepSpec* step, StepOutcome* outcome) {
+  device::device* dev = step->dev;
+  mm_struct* mm = step->mm->mm;
+  if (mm == nullptr) {
+    co_return -ESRCH;
+  }
+  if (dev->mn.registration == Registration::kRegistered) {
+    co_return -EBUSY;  // the kernel would corrupt the list (P15)
+  }
+  device::device_restart(dev);
+  const int rc = co_await notifier::Register(CurrentProtocol(), &dev->mn, mm);
+  if (rc == 0) {
+    dev->mn.mm = mm;
+  }
+  NoteScan(outcome);
+  co_return rc;
+}
+
+// Rule: where unregister does not call ->release(), a correct driver stops its
+// device first, since nobody will tell it to; where it does, ->release() stops
+// it. A driver whose unregister fails goes on as before.
+Task<int> Unregister(const StepSpec* step, StepOutcome* outcome) {
+  device::device* dev = step->dev;
+  if (dev->mn.registration != Registration::kRegistered) {
+    co_return -ENOENT;
+  }
+  mm_struct* mm = dev->mn.mm;
+  const bool stop_first =
+      !CurrentProtocol().unregister_releases && !dev->remote;
+  if (stop_first) {
+    co_await device::device_stop(dev);
+  }
+  const int rc = co_await notifier::Unregister(CurrentProtocol(), &dev->mn, mm);
+  NoteScan(outcome);
+  if (rc != 0 && stop_first) {
+    device::device_restart(dev);
+  }
+  co_return rc;
+}
+
+mm_struct* MmOf(const StepSpec* step) {
+  mm_struct* mm = step->dev->mn.mm;
+  return mm != nullptr || step->mm == nullptr ? mm : step->mm->mm.get();
+}
+
+Task<int> LookUp(const StepSpec* step, StepOutcome* outcome) {
+  mm_struct* mm = MmOf(step);
+  if (mm == nullptr || mm->object.freed()) {
+    co_return -ESRCH;
+  }
+  mm::page* found = nullptr;
+  const int rc =
+      co_await device::look_up(step->dev, mm, step->start, step->flag, &found);
+  if (rc == 0) {
+    outcome->page_pfn = PageNumber(found);
+    outcome->page_generation = found->object.id;
+  }
+  co_return rc;
+}
+
+Task<int> Establish(const StepSpec* step) {
+  if (step->has_page) {
+    mm::page* target = PageOf(step->a);
+    if (target == nullptr) {
+      co_return -EFAULT;
+    }
+    const int rc = co_await device::establish_page(
+        step->dev, step->start, target, static_cast<uint32_t>(step->b),
+        step->flag);
+    co_return rc;
+  }
+  mm_struct* mm = MmOf(step);
+  if (mm == nullptr || mm->object.freed()) {
+    co_return -ESRCH;
+  }
+  const int rc =
+      co_await device::establish(step->dev, mm, step->start, step->flag);
+  co_return rc;
+}
+
+}  // namespace
+
+uint64_t PageNumber(const mm::page* p) {
+  return kernel::ThisWorld()->arena().OffsetOf(p) / sched::kGranule;
+}
+
+mm::page* PageOf(uint64_t pfn) {
+  sched::Arena& arena = kernel::ThisWorld()->arena();
+  std::byte* at = arena.root() + pfn * sched::kGranule;
+  if (at < arena.heap() || at >= arena.heap() + arena.heap_used()) {
+    return nullptr;
+  }
+  auto* p = reinterpret_cast<mm::page*>(at);
+  return p->object.type == trace::ObjType::kPage ? p : nullptr;
+}
+
+Task<int> RunDriverStep(Program* /*program*/, const StepSpec* step,
+                        StepOutcome* outcome) {
+  int rc = 0;
+  switch (step->kind) {
+    case StepKind::kRegister:
+      rc = co_await Register(step, outcome);
+      break;
+    case StepKind::kUnregister:
+      rc = co_await Unregister(step, outcome);
+      break;
+    case StepKind::kLookUp:
+      rc = co_await LookUp(step, outcome);
+      break;
+    case StepKind::kEstablish:
+      rc = co_await Establish(step);
+      break;
+    case StepKind::kDeviceAccess:
+      rc = co_await device::device_access(step->dev, step->start, step->flag);
+      break;
+    case StepKind::kDrop:
+      co_await device::drop(step->dev, step->start, step->end);
+      break;
+    case StepKind::kFree:
+      co_await kernel::Point{{trace::OpKind::kFree, trace::Access::kWrite,
+                              step->dev->mn.object.key(), "kfree"}};
+      notifier::FreeNotifier(&step->dev->mn);
+      break;
+    default:
+      break;
+  }
+  co_return rc;
+}
+
+}  // namespace mmfault::scenario
