@@ -3,9 +3,8 @@
 
 // rpc_bench: rates over loopback TCP against a server in another process.
 //
-// Every figure is a comparison of two servers that differ in one thing. Both
-// run all the time; rounds alternate A, B so that a drift of the machine hits
-// both, and the ratio is the median of the rounds' ratios.
+// Every figure is a comparison of two servers that differ in one thing
+// (compare.h).
 
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "tests/bench/compare.h"
 #include "tests/bench/echo.grpc.pb.h"
 #include "tests/bench/load.h"
 #include "tests/bench/report.h"
@@ -21,40 +21,8 @@
 namespace mmfault::bench {
 namespace {
 
-constexpr int kRounds = 5;
 // The sizes of a small step's request and response.
 constexpr int kPayloadBytes = 64;
-
-// A measurement against one server: a rate per second.
-using Measure = std::function<LoadResult()>;
-
-struct Comparison {
-  double a_per_second = 0;
-  double b_per_second = 0;
-  double ratio = 0;  // B / A.
-};
-
-double RateOf(const Measure& measure) {
-  const LoadResult result = measure();
-  if (result.failed_count != 0) {
-    std::cerr << result.failed_count << " failed: " << result.first_error
-              << "\n";
-    std::exit(1);
-  }
-  return result.per_second;
-}
-
-Comparison Alternate(const Measure& a, const Measure& b) {
-  std::vector<double> rates_a;
-  std::vector<double> rates_b;
-  std::vector<double> ratios;
-  for (int round = 0; round < kRounds; ++round) {
-    rates_a.push_back(RateOf(a));
-    rates_b.push_back(RateOf(b));
-    ratios.push_back(rates_b.back() / rates_a.back());
-  }
-  return {Median(rates_a), Median(rates_b), Median(ratios)};
-}
 
 std::unique_ptr<EchoService::Stub> Connect(const ServerProcess& server) {
   return EchoService::NewStub(grpc::CreateChannel(
@@ -97,7 +65,7 @@ LoadResult LoadPingPong(EchoService::Stub& stub, int stream_count,
 
 // What health, reflection, channelz and the bounds cost a call.
 void CompareHosting(const std::string& echo_server,
-                    std::chrono::milliseconds duration, Report& report) {
+                    std::chrono::milliseconds round, Report& report) {
   const auto plain = ServerProcess::Start({echo_server});
   const auto hosted = ServerProcess::Start({echo_server, "--hosted"});
   if (plain == nullptr || hosted == nullptr) std::exit(1);
@@ -108,16 +76,16 @@ void CompareHosting(const std::string& echo_server,
     report.Add("rpc.echo." + what + ".per_s", comparison.a_per_second, "1/s",
                Better::kHigher);
     report.Add("rpc.hosted." + what + ".ratio", comparison.ratio, "ratio",
-               Better::kHigher, 0.9);
+               Better::kHigher);
   };
   for (const int in_flight : {1, 16, 64}) {
-    LoadOptions options{.in_flight = in_flight, .duration = duration};
+    const LoadOptions options = SliceOptions(in_flight, round);
     add("unary.c" + std::to_string(in_flight),
         Alternate([&] { return LoadEcho(*plain_stub, options); },
                   [&] { return LoadEcho(*hosted_stub, options); }));
   }
   for (const int streams : {1, 64}) {
-    const LoadOptions options{.duration = duration};
+    const LoadOptions options = SliceOptions(streams, round);
     add("bidi.s" + std::to_string(streams),
         Alternate(
             [&] { return LoadPingPong(*plain_stub, streams, options); },
@@ -128,20 +96,21 @@ void CompareHosting(const std::string& echo_server,
 int Main(int argc, char** argv) {
   CLI::App app("Measures RPC rates against a bare echo.", "rpc_bench");
   std::string json;
-  int duration_ms = 1000;
+  int round_ms = 1200;
   std::string echo_server =
       (std::filesystem::canonical("/proc/self/exe").parent_path() /
        "bench_echo_server")
           .string();
   app.add_option("--json", json, "Write the results there");
-  app.add_option("--duration-ms", duration_ms, "Length of one measurement")
+  app.add_option("--round-ms", round_ms,
+                 "Measured time of one round, for each of the two servers")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--echo-server", echo_server, "The bare server's program")
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   Report report;
-  CompareHosting(echo_server, std::chrono::milliseconds(duration_ms), report);
+  CompareHosting(echo_server, std::chrono::milliseconds(round_ms), report);
   if (!json.empty() && !report.WriteJson(json)) {
     std::cerr << "cannot write " << json << "\n";
     return 1;
