@@ -22,7 +22,7 @@ LAYERS = ["base", "trace", "sched", "kernel", "mm", "notifier", "device",
 TESTING_ABOVE = "report"
 # Who may include faults/, and generated protos, within server/.
 FAULTS_FROM = "sched"
-PROTOS_FROM = {"scenario", "host", "api", "main", "testing"}
+PROTOS_FROM = {"scenario", "report", "host", "api", "main", "testing"}
 # Runs the simulation; time, threads and hash order must not reach it.
 DETERMINISTIC = LAYERS[:LAYERS.index("host")]
 
@@ -179,9 +179,10 @@ def client_layering_error(source, target):
         return "clients may not depend on tests/"
     if target.startswith(("server/", "faults/")):
         if source.startswith("clients/cli/") and \
-                target.startswith("server/main/"):
+                target.startswith(("server/main/", "server/report/")):
             return None
-        return "clients depend on protos only (clients/cli: and server/main)"
+        return ("clients depend on protos only "
+                "(clients/cli: and server/main, server/report)")
     return None
 
 

@@ -1,0 +1,153 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/report/text.h"
+
+#include <algorithm>
+#include <set>
+
+#include "server/report/wording.h"
+
+namespace mmfault::report {
+namespace {
+
+constexpr int kResultWidth = 12;
+constexpr int kVerdictWidth = 46;
+constexpr int kScheduleWidth = 9;
+// Named in a row; --output json has all.
+constexpr int kCheckersInRow = 3;
+
+std::string Left(std::string text, int width) {
+  if (static_cast<int>(text.size()) < width) text.resize(width, ' ');
+  return text + "  ";
+}
+
+std::string Right(const std::string& text, int width) {
+  const int missing = width - static_cast<int>(text.size());
+  return missing > 0 ? std::string(missing, ' ') + text : text;
+}
+
+std::string Row(const TableLayout& layout, const std::string& scenario,
+                const std::string& protocol, const std::string& result,
+                const std::string& verdict, const std::string& schedules) {
+  return Left(scenario, layout.scenario_width) +
+         Left(protocol, layout.protocol_width) + Left(result, kResultWidth) +
+         Left(verdict, kVerdictWidth) + Right(schedules, kScheduleWidth) + "\n";
+}
+
+// `    text`, each line of it.
+std::string Indented(const std::string& text) {
+  std::string out = "    ";
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += "    ";
+  }
+  return out + "\n";
+}
+
+// The first violation of each checker: later ones say the same thing again.
+std::string ReplayLines(const v1::CaseResult& result) {
+  std::string out;
+  std::set<std::string> seen;
+  for (const v1::Violation& violation : result.violations()) {
+    const std::string& line = violation.replay_line();
+    if (line.empty() || !seen.insert(violation.checker()).second) continue;
+    out += Indented(violation.checker() + ": " + line);
+  }
+  return out;
+}
+
+struct Totals {
+  int met = 0;
+  int unmet = 0;
+  int inconclusive = 0;
+  int64_t schedules = 0;
+  std::string first_replay;
+};
+
+Totals TotalsOf(const v1::Run& run) {
+  Totals totals;
+  for (const v1::CaseResult& result : run.results()) {
+    const Standing standing = StandingOf(result);
+    totals.met += standing == Standing::kMet ? 1 : 0;
+    totals.unmet += standing == Standing::kUnmet ? 1 : 0;
+    totals.inconclusive += standing == Standing::kInconclusive ? 1 : 0;
+    totals.schedules += result.schedule_count();
+    for (const v1::Violation& violation : result.violations()) {
+      const std::string& line = violation.replay_line();
+      const bool better =
+          standing == Standing::kUnmet || totals.first_replay.empty();
+      if (!line.empty() && better && totals.unmet <= 1) {
+        totals.first_replay = line;
+      }
+    }
+  }
+  return totals;
+}
+
+std::string NextStep(const Totals& totals) {
+  std::string text;
+  if (totals.inconclusive > 0) {
+    text += "next: for inconclusive cases, raise --schedules\n";
+  }
+  if (!totals.first_replay.empty()) {
+    text += "next: " + totals.first_replay + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+TableLayout LayoutFor(const v1::Run& run) {
+  TableLayout layout{.scenario_width = 8, .protocol_width = 8};
+  for (const v1::CaseResult& result : run.results()) {
+    layout.scenario_width = std::max(
+        layout.scenario_width, static_cast<int>(result.scenario().size()));
+    layout.protocol_width = std::max(
+        layout.protocol_width, static_cast<int>(result.protocol().size()));
+  }
+  return layout;
+}
+
+std::string RenderHeader(const TableLayout& layout) {
+  return Row(layout, "SCENARIO", "PROTOCOL", "RESULT", "VERDICT (CHECKER)",
+             "SCHEDULES");
+}
+
+std::string RenderCase(const v1::CaseResult& result,
+                       const TableLayout& layout) {
+  std::string text =
+      Row(layout, result.scenario(), result.protocol(),
+          StandingWord(StandingOf(result)), VerdictText(result, kCheckersInRow),
+          Grouped(result.schedule_count()));
+  const std::string unmet = UnmetText(result);
+  if (!unmet.empty()) text += Indented(unmet);
+  return text + ReplayLines(result);
+}
+
+std::string RenderFooter(const v1::Run& run) {
+  const Totals totals = TotalsOf(run);
+  std::string text = "\n" + std::to_string(run.results_size()) +
+                     " cases: " + std::to_string(totals.met) + " met, " +
+                     std::to_string(totals.unmet) + " not met, " +
+                     std::to_string(totals.inconclusive) + " inconclusive; " +
+                     Grouped(totals.schedules) + " schedules";
+  if (run.options().remote()) text += ", notifiers in another process";
+  if (run.options().seed() != 0) {
+    text += "; seed " + std::to_string(run.options().seed());
+  }
+  text += "\n";
+  if (!run.failure().empty()) text += run.failure() + "\n";
+  return text + NextStep(totals);
+}
+
+std::string RenderText(const v1::Run& run) {
+  const TableLayout layout = LayoutFor(run);
+  std::string text = RenderHeader(layout);
+  for (const v1::CaseResult& result : run.results()) {
+    text += RenderCase(result, layout);
+  }
+  return text + RenderFooter(run);
+}
+
+}  // namespace mmfault::report
