@@ -52,6 +52,22 @@ sched::Task<> UnmapMapping(vm_area_struct* vma, uint64_t first_page) {
   co_await zap_page_range(vma, start, vma->vm_end);
 }
 
+// Rule: a page leaves the page cache only while nobody but the cache and the
+// caller refers to it, and only if truncate has not taken it out before.
+// Kernel: mm/vmscan.c:__remove_mapping(), v6.1. True: the cache's reference is
+// the caller's to put.
+bool RemoveMapping(page* p) {
+  if (p->anonymous || p->refcount.counter != 2) {
+    return false;
+  }
+  auto* file = static_cast<address_space*>(p->mapping.get());
+  if (file->pages[p->index] != p) {
+    return false;
+  }
+  file->pages[p->index] = nullptr;
+  return true;
+}
+
 }  // namespace
 
 sched::Task<int> do_mprotect(mm_struct* mm, uint64_t start, uint64_t end,
@@ -130,9 +146,8 @@ sched::Task<int> reclaim_page(mm_struct* mm, uint64_t address) {
   page* p = pte.target();
   get_page(p);  // isolated from the LRU
   co_await try_to_unmap(p);
-  if (!p->anonymous && p->refcount.counter == 2) {
-    auto* file = static_cast<address_space*>(p->mapping.get());
-    file->pages[p->index] = nullptr;  // __remove_mapping()
+  const bool dropped = RemoveMapping(p);
+  if (dropped) {
     co_await put_page(p);
   }
   co_await put_page(p);
@@ -145,7 +160,9 @@ sched::Task<int> writeback(address_space* file, uint64_t first_page,
        index < end_page && index < file->size_pages; ++index) {
     page* p = file->pages[index];
     if (p != nullptr) {
+      get_page(p);
       co_await page_mkclean(p);
+      co_await put_page(p);
     }
   }
   co_return 0;

@@ -52,8 +52,15 @@ sched::Task<> InstallAnon(vm_area_struct* vma, uint64_t address, bool write) {
   }
   co_await kernel::spin_lock(&mm->page_table_lock, "do_anonymous_page");
   co_await PtePoint(mm, address, "do_anonymous_page");
-  MapPage(vma, address, p, write ? Pte::kWritable : 0);
+  // mmap_sem is held for read: another fault may have been first.
+  const bool lost = LookupPte(mm, address).present();
+  if (!lost) {
+    MapPage(vma, address, p, write ? Pte::kWritable : 0);
+  }
   co_await kernel::spin_unlock(&mm->page_table_lock, "do_anonymous_page");
+  if (lost) {
+    co_await put_page(p);
+  }
 }
 
 sched::Task<int> InstallFile(vm_area_struct* vma, uint64_t address,
@@ -64,7 +71,9 @@ sched::Task<int> InstallFile(vm_area_struct* vma, uint64_t address,
   co_await kernel::spin_lock(&mm->page_table_lock, "do_fault");
   co_await PtePoint(mm, address, "do_fault");
   int rc = -EFAULT;  // SIGBUS: beyond the end of the file
-  if (index < file->size_pages) {
+  if (LookupPte(mm, address).present()) {
+    rc = 0;  // another fault was first
+  } else if (index < file->size_pages) {
     const bool shared = (vma->vm_flags & VM_SHARED) != 0;
     page* p = FilePage(file, index);
     if (write && !shared) {
@@ -80,7 +89,7 @@ sched::Task<int> InstallFile(vm_area_struct* vma, uint64_t address,
 }
 
 // Replaces a page that others may see by a private copy: wp_page_copy().
-sched::Task<> CopyOnWrite(vm_area_struct* vma, uint64_t address) {
+sched::Task<> CopyOnWrite(vm_area_struct* vma, uint64_t address, page* shared) {
   mm_struct* mm = vma->vm_mm;
   page* copy = alloc_page(vma->anon_vma, true, linear_page_index(vma, address));
   const bool by_range = era().page_hook == PageHook::kStartEnd;
@@ -91,22 +100,22 @@ sched::Task<> CopyOnWrite(vm_area_struct* vma, uint64_t address) {
   }
   co_await kernel::spin_lock(&mm->page_table_lock, "wp_page_copy");
   co_await PtePoint(mm, address, "ptep_clear_flush");
-  const Pte old = LookupPte(mm, address);
-  if (old.present()) {
-    ClearMapping(mm, address, old.target());
+  // pte_same(): a fault of another thread, or reclaim, may have been first.
+  const bool same = LookupPte(mm, address).target() == shared;
+  if (same) {
+    ClearMapping(mm, address, shared);
     if (!by_range && era().invalidate_page != nullptr) {
       co_await era().invalidate_page(mm, address);
     }
+    co_await PtePoint(mm, address, "wp_page_copy");
+    MapPage(vma, address, copy, Pte::kWritable);
   }
-  co_await PtePoint(mm, address, "wp_page_copy");
-  MapPage(vma, address, copy, Pte::kWritable);
   co_await kernel::spin_unlock(&mm->page_table_lock, "wp_page_copy");
   if (by_range) {
     co_await NotifyRangeEnd(&range);
   }
-  if (old.present()) {
-    co_await put_page(old.target());
-  }
+  page* unused = same ? shared : copy;
+  co_await put_page(unused);
 }
 
 sched::Task<> MakeWritable(vm_area_struct* vma, uint64_t address, page* p) {
@@ -124,7 +133,7 @@ sched::Task<> WriteProtected(vm_area_struct* vma, uint64_t address, page* p) {
   if (shared || MayReuse(p)) {
     co_await MakeWritable(vma, address, p);
   } else {
-    co_await CopyOnWrite(vma, address);
+    co_await CopyOnWrite(vma, address, p);
   }
 }
 
@@ -184,7 +193,7 @@ sched::Task<int> get_user_page(mm_struct* mm, uint64_t address, bool write,
     co_await Point{{trace::OpKind::kRead, trace::Access::kRead,
                     PteKey(mm, address), "follow_page"}};
     const Pte pte = LookupPte(mm, address);
-    if (pte.present()) {
+    if (pte.present() && (!write || pte.writable())) {
       *result = pte.target();
       get_page(*result);
     } else {
@@ -276,8 +285,8 @@ sched::Task<int> copy_page_range(mm_struct* child, vm_area_struct* to,
   co_return failed ? -ENOMEM : 0;
 }
 
-sched::Task<page*> ptep_clear_flush_notify(vm_area_struct* vma,
-                                           uint64_t address, Event event) {
+sched::Task<bool> ptep_clear_flush_notify(vm_area_struct* vma, uint64_t address,
+                                          page* p, Event event) {
   mm_struct* mm = vma->vm_mm;
   const bool by_range = era().page_hook == PageHook::kStartEnd;
   mmu_notifier_range range{mm, address, address + kPageSize, event, true};
@@ -287,9 +296,8 @@ sched::Task<page*> ptep_clear_flush_notify(vm_area_struct* vma,
   co_await kernel::spin_lock(&mm->page_table_lock, "ptep_clear_flush");
   co_await kernel::FaultPoint(faults::Point::kRmapBeforeClear, mm->object.id);
   co_await PtePoint(mm, address, "ptep_clear_flush");
-  const Pte pte = LookupPte(mm, address);
-  page* p = pte.present() ? pte.target() : nullptr;
-  if (p != nullptr) {
+  const bool mapped = LookupPte(mm, address).target() == p;
+  if (mapped) {
     const bool anonymous = p->anonymous;
     SetPte(mm, address, anonymous ? Pte(Pte::kSwapped) : Pte());
     p->mapcount -= 1;
@@ -301,7 +309,7 @@ sched::Task<page*> ptep_clear_flush_notify(vm_area_struct* vma,
   if (by_range) {
     co_await NotifyRangeEnd(&range);
   }
-  co_return p;
+  co_return mapped;
 }
 
 }  // namespace mmfault::mm

@@ -52,10 +52,11 @@ sched::Task<int> zap_page_range(vm_area_struct* vma, uint64_t start,
 sched::Task<int> copy_page_range(mm_struct* child, vm_area_struct* to,
                                  vm_area_struct* from, bool failed);
 
-// Clears one pte under the page table lock, announced as single-page sites of
-// this era are. Returns the page it mapped, with its reference, or null.
-sched::Task<page*> ptep_clear_flush_notify(vm_area_struct* vma,
-                                           uint64_t address, Event event);
+// Clears one pte under the page table lock if it still maps `p`, announced as
+// single-page sites of this era are. True when it did: the caller now has the
+// pte's reference.
+sched::Task<bool> ptep_clear_flush_notify(vm_area_struct* vma, uint64_t address,
+                                          page* p, Event event);
 
 }  // namespace mmfault::mm
 

@@ -21,20 +21,6 @@ anon_vma* NewAnonVma(anon_vma* root) {
   return av;
 }
 
-// Drops one reason to keep a root or a member; frees what nobody needs.
-void PutAnonVma(anon_vma* av) {
-  av->refcount -= 1;
-  if (av->refcount != 0) {
-    return;
-  }
-  anon_vma* root = av->root;
-  kernel::lock_destroy(&av->lock);
-  kernel::ThisWorld()->Delete(av);
-  if (root != av) {
-    PutAnonVma(root);
-  }
-}
-
 // Links under root->lock, which the caller holds.
 void LinkChain(vm_area_struct* vma, anon_vma* av) {
   auto* avc = kernel::ThisWorld()->New<anon_vma_chain>(ObjType::kAnonVmaChain);
@@ -67,6 +53,21 @@ void UnlinkChain(anon_vma_chain* avc) {
 
 }  // namespace
 
+void get_anon_vma(anon_vma* av) { av->refcount += 1; }
+
+void put_anon_vma(anon_vma* av) {
+  av->refcount -= 1;
+  if (av->refcount != 0) {
+    return;
+  }
+  anon_vma* root = av->root;
+  kernel::lock_destroy(&av->lock);
+  kernel::ThisWorld()->Delete(av);
+  if (root != av) {
+    put_anon_vma(root);
+  }
+}
+
 address_space* NewFile(uint64_t size_pages, uint64_t size_max) {
   sched::World* world = kernel::ThisWorld();
   auto* file = world->New<address_space>(ObjType::kMapping);
@@ -94,11 +95,11 @@ sched::Task<> anon_vma_prepare(vm_area_struct* vma) {
     vma->anon_vma = av;
     LinkChain(vma, av);
     co_await kernel::unlock(lock, "anon_vma_prepare");
-    PutAnonVma(av);  // the chain keeps it
+    put_anon_vma(av);  // the chain keeps it
     co_return;
   }
   co_await kernel::unlock(lock, "anon_vma_prepare");
-  PutAnonVma(av);
+  put_anon_vma(av);
 }
 
 sched::Task<> anon_vma_clone(vm_area_struct* to, vm_area_struct* from) {
@@ -147,7 +148,7 @@ sched::Task<> unlink_anon_vmas(vm_area_struct* vma) {
   vma->anon_vma = nullptr;
   while (avc != nullptr) {
     anon_vma_chain* next = avc->same_vma;
-    PutAnonVma(avc->av);
+    put_anon_vma(avc->av);
     kernel::ThisWorld()->Delete(avc);
     avc = next;
   }
@@ -157,7 +158,7 @@ void AttachAnonVma(vm_area_struct* vma) {
   anon_vma* av = NewAnonVma(nullptr);
   vma->anon_vma = av;
   LinkChain(vma, av);
-  PutAnonVma(av);  // the chain keeps it
+  put_anon_vma(av);  // the chain keeps it
 }
 
 void LinkFileVma(vm_area_struct* vma) {

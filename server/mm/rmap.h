@@ -37,6 +37,11 @@ sched::Task<> anon_vma_fork(vm_area_struct* child, vm_area_struct* parent);
 // Cuts a VMA from all its anon_vmas; frees those that nobody needs any more.
 sched::Task<> unlink_anon_vmas(vm_area_struct* vma);
 
+// A reason more to keep an anon_vma, and one less: the last one frees it, and
+// then its root where that was its only user.
+void get_anon_vma(anon_vma* av);
+void put_anon_vma(anon_vma* av);
+
 // Adds a file VMA to i_mmap, and takes it out. No-ops for anonymous VMAs.
 sched::Task<> vma_link_file(vm_area_struct* vma);
 sched::Task<> unlink_file_vma(vm_area_struct* vma);

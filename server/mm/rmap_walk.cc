@@ -29,15 +29,21 @@ sched::Task<> UnmapOne(vm_area_struct* vma, page* p) {
   if (era().clear_flush_young != nullptr) {
     co_await era().clear_flush_young(vma->vm_mm, address, address + kPageSize);
   }
-  page* unmapped =
-      co_await ptep_clear_flush_notify(vma, address, Event::kClear);
-  if (unmapped != nullptr) {
-    co_await put_page(unmapped);
+  const bool cleared =
+      co_await ptep_clear_flush_notify(vma, address, p, Event::kClear);
+  if (cleared) {
+    co_await put_page(p);
   }
 }
 
+// Rule: a page that is mapped keeps its anon_vma; one that is not may have
+// outlived it. Kernel: mm/rmap.c:page_get_anon_vma(), v6.1.
 sched::Task<> UnmapAnon(page* p) {
+  if (p->mapcount == 0) {
+    co_return;
+  }
   auto* av = static_cast<anon_vma*>(p->mapping.get());
+  get_anon_vma(av);
   kernel::Lock* lock = AnonLock(av);
   co_await RmapWalkLock(lock, "try_to_unmap_anon");
   for (anon_vma_chain* avc = av->head; avc != nullptr;
@@ -45,6 +51,7 @@ sched::Task<> UnmapAnon(page* p) {
     co_await UnmapOne(avc->vma, p);
   }
   co_await RmapWalkUnlock(lock, "try_to_unmap_anon");
+  put_anon_vma(av);
 }
 
 sched::Task<> UnmapFile(page* p) {

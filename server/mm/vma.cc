@@ -181,10 +181,12 @@ sched::Task<> split_vma(mm_struct* mm, uint64_t address) {
   }
   vm_area_struct* upper = NewVma(mm, address, vma->vm_end, vma->vm_flags,
                                  vma->vm_file, linear_page_index(vma, address));
-  vma->vm_end = address;
-  InsertVma(upper);
+  // The reverse maps first: until both are whole, the lower VMA still covers
+  // what the upper one will, so no walker from a page misses a pte.
   co_await anon_vma_clone(upper, vma);
   co_await vma_link_file(upper);
+  vma->vm_end = address;
+  InsertVma(upper);
 }
 
 }  // namespace mmfault::mm
