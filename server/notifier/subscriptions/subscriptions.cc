@@ -43,7 +43,7 @@ constexpr std::array<Tolerance, 1> kTolerated = {{
 
 }  // namespace
 
-constexpr Protocol kV6_1 = {
+constinit const Protocol kV6_1 = {
     .id = "6.1",
     .family = "subscriptions",
     .title = "list notifiers under SRCU, registered under mm_take_all_locks",

@@ -1,0 +1,79 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/notifier/mm_lock_unlock.h"
+
+#include "server/notifier/mm_lock.h"
+
+namespace mmfault::notifier {
+namespace {
+
+using kernel::Lock;
+using mm::mm_struct;
+using sched::Task;
+
+enum class RmapClass : uint8_t { kI, kA };
+
+uint64_t Address(const Lock* lock) {
+  return kernel::ThisWorld()->kaddr(lock->id);
+}
+
+// The lock of a class that a VMA leads to, or null.
+Lock* LockOf(const vm_area_struct* vma, RmapClass rmap_class) {
+  if (rmap_class == RmapClass::kI) {
+    mm::address_space* mapping = vma->vm_file;
+    return mapping == nullptr ? nullptr : &mapping->i_mmap_lock;
+  }
+  const mm::anon_vma* av = vma->anon_vma;
+  return av == nullptr ? nullptr : mm::AnonLock(av);
+}
+
+// One pass: the lock with the lowest address above `last`, or null.
+Task<Lock*> NextLock(mm_struct* mm, RmapClass rmap_class, uint64_t last) {
+  Lock* best = nullptr;
+  vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_lock_unlock");
+  while (vma != nullptr) {
+    Lock* lock = LockOf(vma, rmap_class);
+    if (lock != nullptr && Address(lock) > last &&
+        (best == nullptr || Address(lock) < Address(best))) {
+      best = lock;
+    }
+    vma = co_await mm::NextVma(vma, "mm_lock_unlock");
+  }
+  co_return best;
+}
+
+// Rule: class I, then class A, each by ascending address, to lock and to
+// unlock. Kernel: linux-kernel, 4 Apr 2008, mm/mmap.c:mm_lock_unlock() of
+// "mm_lock: locks all vmas".
+Task<> mm_lock_unlock(mm_struct* mm, RmapClass rmap_class, bool lock) {
+  Lock* next = co_await NextLock(mm, rmap_class, 0);
+  while (next != nullptr) {
+    const uint64_t last = Address(next);
+    if (lock) {
+      co_await kernel::lock(next, "mm_lock");
+      co_await RmapLockTaken(mm);
+    } else {
+      co_await kernel::unlock(next, "mm_unlock");
+    }
+    next = co_await NextLock(mm, rmap_class, last);
+  }
+}
+
+}  // namespace
+
+Task<> mm_lock(mm_struct* mm) {
+  co_await kernel::down_write(&mm->mmap_sem, "mm_lock");
+  co_await MmLockEntered(mm);
+  co_await mm_lock_unlock(mm, RmapClass::kI, true);
+  co_await mm_lock_unlock(mm, RmapClass::kA, true);
+  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+}
+
+Task<> mm_unlock(mm_struct* mm) {
+  co_await mm_lock_unlock(mm, RmapClass::kI, false);
+  co_await mm_lock_unlock(mm, RmapClass::kA, false);
+  co_await kernel::up_write(&mm->mmap_sem, "mm_unlock");
+}
+
+}  // namespace mmfault::notifier

@@ -1,0 +1,42 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/notifier/protocols.h"
+
+#include <array>
+
+#include "faults/nearest.h"
+#include "server/notifier/emm/emm.h"
+#include "server/notifier/subscriptions/subscriptions.h"
+#include "server/notifier/v11/v11.h"
+#include "server/notifier/v12/v12.h"
+
+namespace mmfault::notifier {
+namespace {
+
+constexpr std::array<const Protocol*, 8> kProtocols = {
+    &kEmmV2,     &kEmmV3,       &kV11,           &kV12,
+    &kSeedFlags, &kSeedBitmaps, &kSeedThreshold, &kV6_1};
+
+}  // namespace
+
+std::span<const Protocol* const> AllProtocols() { return kProtocols; }
+
+const Protocol* FindProtocol(std::string_view id) {
+  for (const Protocol* protocol : kProtocols) {
+    if (protocol->id == id) {
+      return protocol;
+    }
+  }
+  return nullptr;
+}
+
+std::string_view NearestProtocolId(std::string_view id) {
+  std::array<std::string_view, kProtocols.size()> ids;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    ids[i] = kProtocols[i]->id;
+  }
+  return faults::NearestName(ids, id);
+}
+
+}  // namespace mmfault::notifier
