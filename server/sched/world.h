@@ -217,6 +217,10 @@ class World : private faults::DecisionSource {
   // Takes back the last step. Requires undo and a step to take back.
   void UndoStep();
   size_t undo_depth() const { return undo_steps_.size(); }
+  // Bytes of old state kept for undoing: what the steps wrote, and their frames.
+  size_t undo_bytes() const {
+    return undo_log_.BytesSince(0) + undo_frames_.size();
+  }
   void UndoTo(size_t depth);
 
   // A copy of the used part of the arena.
