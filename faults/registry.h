@@ -36,13 +36,13 @@ namespace mmfault::faults {
 
 struct Rule {
   Point point = Point::kCount;
-  int task = -1;            // slot; -1 for every task
-  uint32_t mm = 0;          // object id; 0 for every mm
-  std::vector<Term> terms;  // trigger/rule.h makes them from text
+  int task = -1;                 // slot; -1 for every task
+  uint32_t mm = 0;               // object id; 0 for every mm
+  std::vector<Term> terms = {};  // trigger/rule.h makes them from text
   // Filled by Arm().
   uint32_t id = 0;
   CounterId counter = 0;  // passes that the filter admits; actions but `off`
-  std::vector<CounterId> term_counters;
+  std::vector<CounterId> term_counters = {};
 };
 
 class Registry {

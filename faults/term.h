@@ -92,11 +92,11 @@ inline constexpr uint32_t kAlwaysPpm = 1000000;
 // One term. Its parts are asked in the order in which they stand here; the
 // first that says no makes the term decline.
 struct Term {
-  std::vector<Condition> conditions;  // all must hold
-  When when;                          // counts passes at which they hold
+  std::vector<Condition> conditions = {};  // all must hold
+  When when = {};                          // counts passes at which they hold
   uint32_t probability_ppm = kAlwaysPpm;
   uint64_t times = kForEver;  // acts at most this often
-  Action action;
+  Action action = {};
 
   friend bool operator==(const Term&, const Term&) = default;
 };
