@@ -3,6 +3,8 @@
 
 #include "server/kernel/point.h"
 
+#include <algorithm>
+
 #include "server/kernel/signal.h"
 
 namespace mmfault::kernel {
@@ -78,8 +80,12 @@ bool FaultPoint::Evaluate() {
     ThisWorld()->RequestStop();
     return false;
   }
+  if (action.kind == faults::ActionKind::kYield) {
+    yields_ = static_cast<uint32_t>(std::max<int64_t>(action.arg, 1));
+    return false;
+  }
   error_ = Apply(action, mm_);
-  return action.kind != faults::ActionKind::kYield;
+  return true;
 }
 
 void FaultPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
@@ -91,6 +97,7 @@ void FaultPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
                          static_cast<uint64_t>(point_) + 1);
   } else {
     ThisWorld()->Publish(op);
+    Current()->yields_left = yields_ - 1;
   }
 }
 

@@ -133,6 +133,7 @@ class [[nodiscard]] FaultPoint {
   faults::Point point_;
   uint32_t mm_;
   int error_ = 0;
+  uint32_t yields_ = 1;  // scheduling points to give away, if it yields
   bool hold_ = false;
 };
 

@@ -3,6 +3,8 @@
 
 #include "server/mm/fork.h"
 
+#include <optional>
+
 #include "server/kernel/errno.h"
 #include "server/kernel/slab.h"
 #include "server/mm/era.h"
@@ -15,12 +17,45 @@
 namespace mmfault::mm {
 namespace {
 
+void Unlist(mm_struct* mm) {
+  Cell<mm_struct*>* link = &State()->mms;
+  while (*link != mm) {
+    CHECK(*link != nullptr);
+    link = &(*link)->mms_next;
+  }
+  *link = mm->mms_next.get();
+}
+
+// What conditions of fault rules ask about: `if(mm_users==0)`.
+std::optional<int64_t> MmValue(const sched::World& world, uint32_t id,
+                               faults::Variable variable) {
+  const auto* state = static_cast<MmState*>(world.state().machine.get());
+  const mm_struct* mm = state->mms;
+  while (mm != nullptr && mm->object.id != id) {
+    mm = mm->mms_next;
+  }
+  if (mm == nullptr) {
+    return std::nullopt;
+  }
+  switch (variable) {
+    case faults::Variable::kMmUsers:
+      return mm->mm_users.counter;
+    case faults::Variable::kMmCount:
+      return mm->mm_count.counter;
+    case faults::Variable::kMapCount:
+      return static_cast<int64_t>(mm->map_count.get());
+    default:
+      return std::nullopt;
+  }
+}
+
 sched::Task<> __mmdrop(mm_struct* mm) {
   if (era().mm_destroy != nullptr) {
     co_await era().mm_destroy(mm);
   }
   kernel::lock_destroy(&mm->mmap_sem);
   kernel::lock_destroy(&mm->page_table_lock);
+  Unlist(mm);
   kernel::ThisWorld()->Delete(mm);
 }
 
@@ -47,6 +82,7 @@ void InitMm(sched::World* world, const Era* era) {
   trace::LogRange(&state->era, sizeof state->era);
   state->era = era;
   world->state().machine = state;
+  world->SetMmValue(MmValue);
   state->zero_page = alloc_page(nullptr, false, 0);
 }
 
@@ -58,6 +94,8 @@ mm_struct* mm_alloc() {
   kernel::spin_lock_init(&mm->page_table_lock, kernel::LockClass::kPageTable);
   mm->mm_users.counter = 1;
   mm->mm_count.counter = 1;
+  mm->mms_next = State()->mms.get();
+  State()->mms = mm;
   if (era().mm_init != nullptr) {
     era().mm_init(mm);
   }

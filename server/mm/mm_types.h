@@ -148,6 +148,8 @@ struct mm_struct {
   Cell<void*> subscriptions;
   Cell<void*> hlist_first;  // protocols that embed the list in the mm
 
+  Cell<mm_struct*> mms_next;  // ours: MmState::mms
+
   ObjKey users_key() const { return object.key(1); }
   ObjKey count_key() const { return object.key(2); }
 };
@@ -157,6 +159,7 @@ struct MmState {
   Object object;
   const Era* era;  // constant over the world's life
   Cell<uint64_t> pages_live;
+  Cell<mm_struct*> mms;   // every mm that is not freed, newest first
   Cell<page*> zero_page;  // what a read of untouched memory maps
 };
 

@@ -68,10 +68,11 @@ struct TaskRecord {
   trace::Cell<trace::Access> op_access;
   trace::Cell<uint64_t> op_obj;
   trace::Cell<const char*> op_where;
-  trace::Cell<void*> op_target;    // for op_ready
-  trace::Cell<uint64_t> op_arg;    // for op_ready
-  trace::Cell<ReadyFn> op_ready;   // null: always ready
-  trace::Cell<WaitSet*> op_waits;  // null: in no wait set
+  trace::Cell<void*> op_target;       // for op_ready
+  trace::Cell<uint64_t> op_arg;       // for op_ready
+  trace::Cell<ReadyFn> op_ready;      // null: always ready
+  trace::Cell<WaitSet*> op_waits;     // null: in no wait set
+  trace::Cell<uint32_t> yields_left;  // kYield: steps it is still to give away
 
   trace::Cell<uint64_t> step_count;
 
@@ -91,9 +92,11 @@ struct TaskRecord {
   trace::Cell<uint64_t> wake_time_ns;     // virtual clock, while it sleeps
   trace::Cell<bool> no_capability;        // this task lost it
   trace::Cell<int64_t> live_allocations;  // made and not freed by this task
+  trace::Cell<uint64_t> faults_fired;  // rules that acted on this task
   trace::Cell<uint64_t> scope;  // number of the scripted call it is in
 
   // Work bounds, for §O12: VMA steps since the last signal test, and the most.
+  trace::Cell<uint64_t> vma_steps;  // of this registration
   trace::Cell<uint64_t> vma_steps_untested;
   trace::Cell<uint64_t> vma_steps_untested_max;
   trace::Cell<uint64_t> mm_lock_locks;  // rmap locks taken in this mm_lock

@@ -163,6 +163,11 @@ void World::Step(int slot) {
   }
   TaskRecord& task = state_->tasks[slot];
   BeginStep(task);
+  if (task.op_kind == trace::OpKind::kYield && task.yields_left != 0)
+      [[unlikely]] {
+    task.yields_left -= 1;  // the op stays published
+    return;
+  }
   ResumeUntilYield(task);
 }
 
@@ -291,8 +296,35 @@ void World::Report(const trace::Violation& violation) {
 }
 
 faults::Action World::EvaluatePoint(faults::Point point, uint32_t mm) {
-  return faults_.Evaluate(
+  const faults::Action action = faults_.Evaluate(
       point, {.task = current_, .mm = mm, .scope = current()->scope});
+  if (action.kind != faults::ActionKind::kNone) {
+    current()->faults_fired += 1;
+  }
+  return action;
+}
+
+std::optional<int64_t> World::Value(faults::Variable variable,
+                                    const faults::PointContext& context) const {
+  const TaskRecord& task = state_->tasks[context.task];
+  switch (variable) {
+    case faults::Variable::kTask:
+      return context.task;
+    case faults::Variable::kCall:
+      return static_cast<int64_t>(context.scope);
+    case faults::Variable::kStep:
+      return static_cast<int64_t>(state_->step_count);
+    case faults::Variable::kLocksHeld:
+      return task.locks_held;
+    case faults::Variable::kPreemptCount:
+      return task.preempt_count;
+    case faults::Variable::kMmUsers:
+    case faults::Variable::kMmCount:
+    case faults::Variable::kMapCount:
+      return mm_value_ != nullptr ? mm_value_(*this, context.mm, variable)
+                                  : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 void World::SetName(uint32_t id, std::string name) {

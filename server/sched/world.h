@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +66,7 @@ struct WorldState {
   trace::Cell<uint32_t> next_id;
   trace::Cell<uint64_t> time_ns;
   trace::Cell<bool> capable;
-  trace::Cell<bool> forced;  // ForceTeardown(FORCE) has been used
+  trace::Cell<bool> forced;               // ForceTeardown(FORCE) has been used
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
   trace::Cell<uint64_t> violated;         // a bit per checker
   std::array<trace::Violation, kMaxViolations> violations;
@@ -144,8 +145,8 @@ class World : private faults::DecisionSource {
 
   // Creates a task that will run entry(arg); null when all slots are taken.
   TaskRecord* Spawn(TaskEntry entry, void* arg);
-  // Frees an exited task's slot; one that holds locks keeps it, so that no later
-  // task is taken for their owner.
+  // Frees an exited task's slot; one that holds locks keeps it, so that no
+  // later task is taken for their owner.
   void Reap(TaskRecord* task);
   TaskRecord& task(int slot) { return state_->tasks[slot]; }
   const TaskRecord& task(int slot) const { return state_->tasks[slot]; }
@@ -199,6 +200,12 @@ class World : private faults::DecisionSource {
     }
   }
 
+  // What conditions of fault rules ask of an mm, by id. Installed by the layer
+  // that knows mms; without one no mm has a value.
+  using MmValueFn = std::optional<int64_t> (*)(const World& world, uint32_t mm,
+                                               faults::Variable variable);
+  void SetMmValue(MmValueFn mm_value) { mm_value_ = mm_value; }
+
   // Whoever is outside: receives what leaves the world. Not simulated state.
   void SetOutside(void* outside) { outside_ = outside; }
   void* outside() const { return outside_; }
@@ -217,7 +224,8 @@ class World : private faults::DecisionSource {
   // Takes back the last step. Requires undo and a step to take back.
   void UndoStep();
   size_t undo_depth() const { return undo_steps_.size(); }
-  // Bytes of old state kept for undoing: what the steps wrote, and their frames.
+  // Bytes of old state kept for undoing: what the steps wrote, and their
+  // frames.
   size_t undo_bytes() const {
     return undo_log_.BytesSince(0) + undo_frames_.size();
   }
@@ -272,6 +280,9 @@ class World : private faults::DecisionSource {
   uint64_t Hits(faults::CounterId counter) const override;
   uint64_t Fires(faults::CounterId counter) const override;
   uint64_t LastFireStep(faults::CounterId counter) const override;
+  std::optional<int64_t> Value(
+      faults::Variable variable,
+      const faults::PointContext& context) const override;
   uint64_t Draw(uint64_t point, uint64_t scope, uint64_t hit) const override;
 
   void SaveFrames(int slot);
@@ -294,6 +305,7 @@ class World : private faults::DecisionSource {
   bool stop_requested_ = false;
   trace::EventSink* sink_ = nullptr;
   TeardownFn teardown_ = nullptr;
+  MmValueFn mm_value_ = nullptr;
   void* outside_ = nullptr;
   trace::UndoLog undo_log_;
   bool undo_ = false;
