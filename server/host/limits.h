@@ -42,6 +42,13 @@ struct Limits {
   // dropped, and a reader that asks for them is told so.
   int64_t max_events_per_world = 1 << 16;
 
+  // Runs kept, finished ones included: their results and what repeats them.
+  // Delete what is not needed any more.
+  int64_t max_runs = 256;
+
+  // Runs that execute at once, a thread each; further ones wait in order.
+  int64_t max_running_runs = 2;
+
   // The longest message accepted from a client. Unit: bytes. gRPC itself
   // refuses a longer one with RESOURCE_EXHAUSTED. The largest honest request is
   // a scenario file; 4 MiB is gRPC's own default.

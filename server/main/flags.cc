@@ -65,6 +65,10 @@ void AddLimitFlags(CLI::App& app, host::Limits& limits) {
            "Notifiers of a world that are not freed");
   AddLimit(app, "--max-events-per-world", limits.max_events_per_world,
            "Events of a world kept for slow readers");
+  AddLimit(app, "--max-runs", limits.max_runs,
+           "Runs kept, finished ones included");
+  AddLimit(app, "--max-running-runs", limits.max_running_runs,
+           "Runs that execute at once");
   AddLimit(app, "--max-message-bytes", limits.max_message_bytes,
            "Longest message accepted from a client");
   AddLimit(app, "--max-streams-per-connection",

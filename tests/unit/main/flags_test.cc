@@ -52,7 +52,8 @@ TEST(FlagsTest, EveryLimitHasItsFlag) {
           Parse("--max-worlds 1 --max-mms-per-world 2 --max-vmas-per-mm 3 "
                 "--max-tasks-per-world 4 --max-notifiers-per-world 5 "
                 "--max-events-per-world 6 --max-message-bytes 7 "
-                "--max-streams-per-connection 8"))
+                "--max-streams-per-connection 8 --max-runs 9 "
+                "--max-running-runs 10"))
           .limits;
   EXPECT_EQ(limits.max_worlds, 1);
   EXPECT_EQ(limits.max_mms_per_world, 2);
@@ -62,6 +63,8 @@ TEST(FlagsTest, EveryLimitHasItsFlag) {
   EXPECT_EQ(limits.max_events_per_world, 6);
   EXPECT_EQ(limits.max_message_bytes, 7);
   EXPECT_EQ(limits.max_streams_per_connection, 8);
+  EXPECT_EQ(limits.max_runs, 9);
+  EXPECT_EQ(limits.max_running_runs, 10);
 }
 
 TEST(FlagsTest, LimitsAndLevelsAreChecked) {
