@@ -46,10 +46,6 @@ inline void vfree(allocation* block) { kfree(block); }
 
 // The block now belongs to an object, not to the running call.
 void DisownAllocation(allocation* block);
-// The reverse: the running call is about to free an object's block.
-inline void AdoptAllocation(allocation* /*block*/) {
-  Current()->live_allocations += 1;
-}
 
 // capable(): whether the running task has the world's capability. A point.
 sched::Task<bool> capable(const char* where);

@@ -116,8 +116,11 @@ uint32_t TestWorld::Arm(faults::Point point, faults::ActionKind action,
                         int64_t arg, uint64_t first) {
   faults::Rule rule;
   rule.point = point;
-  rule.terms = {
-      {.when = {.first = first}, .times = 1, .action = {action, arg}}};
+  faults::Term term;
+  term.when.first = first;
+  term.times = 1;
+  term.action = {action, arg};
+  rule.terms = {term};
   return world_.faults().Arm(rule);
 }
 

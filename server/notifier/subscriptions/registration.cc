@@ -184,7 +184,6 @@ Task<> mmu_notifier_subscriptions_destroy(mm_struct* mm) {
                          trace::Cause::kSubscriptionsLeft, mm->object.key()};
   kernel::lock_destroy(&subscriptions->lock);
   subscriptions->object.life = sched::Life::kFreed;
-  kernel::AdoptAllocation(BlockOf(subscriptions));
   kernel::kfree(BlockOf(subscriptions));
 }
 

@@ -64,9 +64,8 @@ constinit const Protocol kV6_1 = {
     .unregister_releases = true,
     .takes_all_locks = true,
     .release_exactly_once = false,
-    // Passes test at every VMA; mm_drop_all_locks() walks all of them once
-    // more without a test.
-    .signal_bound_factor = 2,
+    // Every pass tests at every VMA, and mm_drop_all_locks() is one more.
+    .signal_bound_factor = 1,
     .tolerated = kTolerated,
 };
 
