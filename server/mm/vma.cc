@@ -162,6 +162,7 @@ vm_area_struct* VmaStep::await_resume() const {
     return WildVma(vma_);
   }
   sched::TaskRecord& task = *kernel::Current();
+  task.vma_steps += 1;
   task.vma_steps_untested += 1;
   if (task.vma_steps_untested > task.vma_steps_untested_max) {
     task.vma_steps_untested_max = task.vma_steps_untested;

@@ -23,6 +23,7 @@ struct Ledger {
 
 Ledger Enter(const mmu_notifier* mn) {
   sched::TaskRecord& task = *kernel::Current();
+  task.vma_steps = 0;
   task.vma_steps_untested = 0;
   task.vma_steps_untested_max = 0;
   return {task.locks_held, task.live_allocations, !hlist_unhashed(mn->hlist)};
@@ -57,7 +58,8 @@ void CheckReturn(const Ledger& before, std::span<const int> errors, int rc,
 void CheckSignalBound(const Protocol& protocol, const mm_struct* mm) {
   const uint64_t untested = kernel::Current()->vma_steps_untested_max;
   const auto factor = static_cast<uint64_t>(protocol.signal_bound_factor);
-  if (factor != 0 && untested > factor * (mm->map_count + 1)) {
+  // A pass has a step that finds its end, after its last test.
+  if (factor != 0 && untested > factor * (mm->map_count + 1) + 1) {
     ReportHere(Checker::kSignalLatency, Cause::kSignalUnseen, mm->object.key(),
                untested, mm->map_count);
   }

@@ -4,6 +4,7 @@
 #include "server/scenario/machine.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "server/base/check.h"
@@ -214,8 +215,17 @@ int Machine::Label(const Program* program, const std::string& name) {
 
 StepSpec* Machine::NewStep(StepKind kind) {
   sched::World::Scope scope(world_.get());
-  auto* step = world_->New<StepSpec>(trace::ObjType::kNone);
-  CHECK(step != nullptr);
+  StepSpec* step = nullptr;
+  if (spare_steps_.empty()) {
+    step = world_->New<StepSpec>(trace::ObjType::kNone);
+    CHECK(step != nullptr);
+  } else {
+    step = spare_steps_.back();
+    spare_steps_.pop_back();
+    trace::LogRange(step, sizeof *step);
+    std::memset(static_cast<void*>(step), 0, sizeof *step);
+    world_->InitObject(&step->object, trace::ObjType::kNone);
+  }
   step->kind = kind;
   step->label = -1;
   step->only_label = -1;
@@ -236,6 +246,53 @@ void Machine::Append(Program* program, StepSpec* step) {
   sched::TaskRecord* task = program->task;
   if (task != nullptr) {
     world_->ReevaluateTask(task->slot);
+  }
+}
+
+void Machine::Recycle(StepSpec* step) { spare_steps_.push_back(step); }
+
+Machine::QueueMark Machine::MarkQueue(const Program* program) const {
+  return {program->next_step, program->last_step, program->queued};
+}
+
+void Machine::TakeBackSteps(Program* program, const QueueMark& mark) {
+  sched::World::Scope scope(world_.get());
+  if (mark.next != nullptr) {
+    mark.last->next = nullptr;
+  }
+  program->next_step = mark.next;
+  program->last_step = mark.last;
+  program->queued = mark.queued;
+  sched::TaskRecord* task = program->task;
+  if (task != nullptr) {
+    world_->ReevaluateTask(task->slot);
+  }
+}
+
+void Machine::TakeBackTask(const std::string& id) {
+  sched::World::Scope scope(world_.get());
+  const Program* program = FindTask(id);
+  world_->Unspawn(program->task);
+  ForgetTask(id);
+}
+
+void Machine::ForgetTask(const std::string& id) {
+  const auto it = tasks_.find(id);
+  if (it == tasks_.end()) {
+    return;
+  }
+  const Program* program = it->second;
+  label_counts_.erase(program);
+  std::erase_if(labels_, [program](const auto& label) {
+    return label.first.first == program;
+  });
+  tasks_.erase(it);
+}
+
+void Machine::ForgetMm(const std::string& id) {
+  const auto it = mms_.find(id);
+  if (it != mms_.end()) {
+    mms_.erase(it);
   }
 }
 

@@ -68,6 +68,9 @@ class Machine : public device::RemoteHub {
   const sched::World& world() const { return *world_; }
   const notifier::Protocol& protocol() const { return protocol_; }
   void SetListener(MachineListener* listener) { listener_ = listener; }
+  // Run() returns after each step that delivers a callback to the outside:
+  // LOCKSTEP, where the answer is waited for at once.
+  void SetStopAtCallbacks(bool stop) { stop_at_callbacks_ = stop; }
 
   // --- Things by id. Declare makes the reference if there is none. ---------
   MmRef* FindMm(std::string_view id) const;
@@ -97,6 +100,25 @@ class Machine : public device::RemoteHub {
   // An empty step; fill it, then Append it.
   StepSpec* NewStep(StepKind kind);
   void Append(Program* program, StepSpec* step);
+
+  // For worlds that live long, with undo off.
+  // Gives a step back that has run, or that was taken back; NewStep uses it.
+  void Recycle(StepSpec* step);
+  // Where a program's queue ends. TakeBackSteps() removes what was appended
+  // since; the world must not have moved.
+  struct QueueMark {
+    StepSpec* next = nullptr;
+    StepSpec* last = nullptr;
+    uint32_t queued = 0;
+  };
+  QueueMark MarkQueue(const Program* program) const;
+  void TakeBackSteps(Program* program, const QueueMark& mark);
+  // Undoes CreateTask(); the task must not have run. Its mm is as before.
+  void TakeBackTask(const std::string& id);
+  // Takes an id out of its table: of a task that has ended, or an mm that
+  // nothing refers to.
+  void ForgetTask(const std::string& id);
+  void ForgetMm(const std::string& id);
 
   const std::map<std::string, MmRef*, std::less<>>& mms() const { return mms_; }
   const std::map<std::string, Program*, std::less<>>& tasks() const {
@@ -141,6 +163,7 @@ class Machine : public device::RemoteHub {
   const notifier::Protocol& protocol_;
   std::unique_ptr<sched::World> world_;
   MachineListener* listener_ = nullptr;
+  bool stop_at_callbacks_ = false;
   std::map<std::string, MmRef*, std::less<>> mms_;
   std::map<std::string, FileRef*, std::less<>> files_;
   std::map<std::string, device::device*, std::less<>> devices_;
@@ -148,6 +171,7 @@ class Machine : public device::RemoteHub {
   std::map<std::string, Program*, std::less<>> tasks_;
   std::map<std::pair<const Program*, std::string>, int> labels_;
   std::map<const Program*, int> label_counts_;
+  std::vector<StepSpec*> spare_steps_;
 };
 
 }  // namespace mmfault::scenario

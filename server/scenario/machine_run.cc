@@ -35,6 +35,27 @@ sched::Task<> ForceExit(void* arg) {
   co_await mm::mmdrop(mm);
 }
 
+bool HasFreeSlot(const sched::World& world) {
+  for (int slot = 0; slot < sched::kMaxTasks; ++slot) {
+    if (world.task(slot).state == sched::TaskState::kFree) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Whether it was reported already: a live world comes to rest many times.
+bool IsKnown(const sched::World& world, Cause cause, trace::ObjKey obj) {
+  const sched::WorldState& state = world.state();
+  for (uint32_t i = 0; i < state.violation_count && i < sched::kMaxViolations;
+       ++i) {
+    if (state.violations[i].cause == cause && state.violations[i].obj == obj) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 void Machine::OnStepDone(Program* program, const StepSpec* step,
@@ -54,6 +75,9 @@ void Machine::OnTaskEnd(Program* program) {
 void Machine::OnCallback(const device::pending_callback& callback) {
   if (listener_ != nullptr) {
     listener_->OnCallback(callback);
+  }
+  if (stop_at_callbacks_) {
+    world_->RequestStop();
   }
 }
 
@@ -102,6 +126,9 @@ int Machine::Teardown(MmRef* ref, bool force) {
   mm::mm_struct* mm = ref->mm;
   if (mm == nullptr || mm->object.freed() || mm->mm_users.counter <= 0) {
     return -ESRCH;
+  }
+  if (!HasFreeSlot(*world_)) {
+    return -ENOMEM;  // the task `teardown` cannot be made
   }
   if (!force) {
     KillOwners(ref);
@@ -156,13 +183,15 @@ void Machine::CheckFinished() {
     const mm::mm_struct* mm = mn.mm;
     const bool dead = mm != nullptr && (mm->object.freed() ||
                                         mm->exit_phase == mm::ExitPhase::kDead);
-    if (mn.open_total != 0 && !dead) {
+    if (mn.open_total != 0 && !dead &&
+        !IsKnown(*world_, Cause::kStartsNotBalancedAtEnd, mn.object.key())) {
       world_->Report({.checker = Checker::kStartEndPaired,
                       .cause = Cause::kStartsNotBalancedAtEnd,
                       .obj = mn.object.key(),
                       .a = mn.open_total});
     }
-    if (dead && mn.release_count == 0) {
+    if (dead && mn.release_count == 0 &&
+        !IsKnown(*world_, Cause::kReleaseMissing, mn.object.key())) {
       world_->Report({.checker = Checker::kReleaseCount,
                       .cause = Cause::kReleaseMissing,
                       .obj = mn.object.key()});

@@ -148,7 +148,9 @@ struct StepOutcome {
   bool died = false;
   uint64_t page_pfn = 0;  // 0: none
   uint64_t page_generation = 0;
+  uint32_t fault_count = 0;
   uint64_t mm_lock_locks = 0;
+  uint64_t vma_visit_count = 0;
   uint64_t unchecked_vma_visit_max = 0;
 };
 

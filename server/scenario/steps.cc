@@ -97,6 +97,7 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
   StepOutcome outcome;
   outcome.begin_step = world->state().step_count;
   const uint32_t violations = world->state().violation_count;
+  const uint64_t faults = kernel::Current()->faults_fired;
   outcome.skipped = !Wanted(program, step);
   if (!outcome.skipped) {
     kernel::Current()->scope += 1;
@@ -117,6 +118,8 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
   }
   program->done += 1;
   outcome.end_step = world->state().step_count;
+  outcome.fault_count =
+      static_cast<uint32_t>(kernel::Current()->faults_fired - faults);
   outcome.violation_count = world->state().violation_count - violations;
   Machine::Of(world)->OnStepDone(program, step, outcome);
 }

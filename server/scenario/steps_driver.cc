@@ -23,6 +23,7 @@ const notifier::Protocol& CurrentProtocol() {
 void NoteScan(StepOutcome* outcome) {
   const sched::TaskRecord& task = *kernel::Current();
   outcome->mm_lock_locks = task.mm_lock_locks;
+  outcome->vma_visit_count = task.vma_steps;
   outcome->unchecked_vma_visit_max = task.vma_steps_untested_max;
 }
 

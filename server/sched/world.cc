@@ -91,6 +91,14 @@ TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
   return nullptr;
 }
 
+void World::Unspawn(TaskRecord* task) {
+  CHECK(task->op_kind == trace::OpKind::kStart && task->leaf == nullptr);
+  task->state = TaskState::kFree;
+  state_->alive &= ~Bit(task->slot);
+  state_->enabled &= ~Bit(task->slot);
+  RecomputeCpuGate();
+}
+
 void World::Reap(TaskRecord* task) {
   CHECK(task->state == TaskState::kExited);
   if (task->locks_held == 0) {
@@ -198,6 +206,8 @@ void World::KillCurrent() {
     return;
   }
   EndCurrent(TaskState::kDead);
+  state_->dead_tasks += 1;
+  stop_requested_ = true;
 }
 
 void World::Publish(const trace::Op& op, WaitSet* waits, ReadyFn ready,

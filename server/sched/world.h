@@ -67,6 +67,7 @@ struct WorldState {
   trace::Cell<uint64_t> time_ns;
   trace::Cell<bool> capable;
   trace::Cell<bool> forced;               // ForceTeardown(FORCE) has been used
+  trace::Cell<uint32_t> dead_tasks;  // stopped by a kernel BUG
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
   trace::Cell<uint64_t> violated;         // a bit per checker
   std::array<trace::Violation, kMaxViolations> violations;
@@ -145,6 +146,8 @@ class World : private faults::DecisionSource {
 
   // Creates a task that will run entry(arg); null when all slots are taken.
   TaskRecord* Spawn(TaskEntry entry, void* arg);
+  // Takes back a Spawn; the task must not have run.
+  void Unspawn(TaskRecord* task);
   // Frees an exited task's slot; one that holds locks keeps it, so that no
   // later task is taken for their owner.
   void Reap(TaskRecord* task);

@@ -102,6 +102,9 @@ RunStop World::ClassifyStop() {
   if (DeadlockKnown()) {
     return RunStop::kDeadlock;
   }
+  if (state_->dead_tasks != 0) {
+    return RunStop::kDeadlock;  // what a BUG left behind was reported with it
+  }
   const int first = std::countr_zero(stuck);
   Report({.checker = trace::Checker::kNoDeadlock,
           .cause = trace::Cause::kBlockedForEver,

@@ -106,7 +106,8 @@ Task<> release(mm_struct* mm) {
 }
 
 void mmu_notifier_mm_init(mm_struct* mm) {
-  auto* list = kernel::ThisWorld()->New<NotifierList>(kernel::ObjType::kNone);
+  auto* list =
+      kernel::ThisWorld()->New<NotifierList>(kernel::ObjType::kSubscriptions);
   CHECK(list != nullptr);
   mm->subscriptions = list;
 }

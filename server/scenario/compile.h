@@ -1,0 +1,85 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// compile.h: from API messages to what runs.
+//
+// Ids become references, numbers are checked against their documented ranges,
+// and nothing is changed in the machine unless the whole message is right:
+// first everything is checked, then it is made. Errors name the field
+// (base::InvalidFieldError, paths like `step.munmap.range.end`), a missing
+// thing is NOT_FOUND with the reason of its kind, and what this server cannot
+// simulate is INVALID_ARGUMENT with UNSUPPORTED_SETTING.
+//
+// Threads: as the machine.
+
+#ifndef MMFAULT_SERVER_SCENARIO_COMPILE_H_
+#define MMFAULT_SERVER_SCENARIO_COMPILE_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "mmfault/v1/fault.pb.h"
+#include "mmfault/v1/resources.pb.h"
+#include "mmfault/v1/scenario.pb.h"
+#include "mmfault/v1/step.pb.h"
+#include "server/scenario/machine.h"
+
+namespace mmfault::scenario {
+
+// Upper bounds of one world; server/host/limits.h fills it.
+struct Bounds {
+  int64_t max_mms = 64;
+  int64_t max_vmas = 1 << 20;
+  int64_t max_tasks = sched::kMaxTasks;
+  int64_t max_notifiers = 1024;
+};
+
+// Settings to options, defaults filled in. The seed must be drawn already.
+absl::StatusOr<sched::WorldOptions> CompileSettings(
+    const v1::WorldSettings& settings);
+
+// Checks a step and appends it to a program. `field` is the path of the step in
+// the request, for error messages.
+absl::Status AppendStep(Machine* machine, Program* program,
+                        const v1::Step& step, std::string_view field);
+
+// Makes an mm, a file, a notifier, a task with its steps.
+absl::Status AddMm(Machine* machine, const v1::MmSetup& setup,
+                   int64_t least_users, const Bounds& bounds,
+                   std::string_view field);
+absl::Status AddFile(Machine* machine, const v1::FileSetup& setup,
+                     std::string_view field);
+absl::Status AddNotifier(Machine* machine, const v1::NotifierSetup& setup,
+                         const Bounds& bounds, std::string_view field);
+// `task_id` overrides setup.id() when not empty.
+absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
+                                 const Bounds& bounds, std::string_view field);
+
+// Arms a rule; returns its id in the world's registry.
+absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
+                                 std::string_view field);
+
+// Everything a scenario sets up: files, mms, notifiers, tasks, faults. Not its
+// sweeps. With `all_remote`, every notifier is a remote one.
+absl::Status SetUp(Machine* machine, const v1::Scenario& scenario,
+                   const Bounds& bounds, bool all_remote);
+
+// How a step ended, as the API says it.
+v1::StepResult ToProto(const StepOutcome& outcome);
+// A violation with its explanation, names filled in.
+v1::Violation ToProto(const Machine& machine,
+                      const trace::Violation& violation);
+
+// Callback events of the API and methods of the engine.
+v1::CallbackEvent ToProto(notifier::Method method);
+// 0 (no method) for an event that this server does not send.
+uint32_t MethodBit(v1::CallbackEvent event);
+
+// `[a-z][a-z0-9_-]{0,62}`, the form of every id.
+bool IsValidId(std::string_view id);
+
+}  // namespace mmfault::scenario
+
+#endif  // MMFAULT_SERVER_SCENARIO_COMPILE_H_

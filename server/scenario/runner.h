@@ -1,0 +1,104 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// runner.h: a scenario against a protocol, over many schedules.
+//
+// A case is one scenario under one protocol. The machine is set up once and
+// returned to that moment before each schedule; schedule i of seed S is the
+// uniform random walk of seed S + i, so a single schedule is repeated by its
+// own seed. The verdict per expectation follows from the violations that were
+// seen (scenario/verdict.h).
+//
+// Threads: a runner is used by one thread.
+
+#ifndef MMFAULT_SERVER_SCENARIO_RUNNER_H_
+#define MMFAULT_SERVER_SCENARIO_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "mmfault/v1/run_service.pb.h"
+#include "mmfault/v1/scenario.pb.h"
+#include "server/scenario/machine.h"
+#include "server/trace/event.h"
+
+namespace mmfault::scenario {
+
+// Parses text proto. Errors are INVALID_ARGUMENT (SCENARIO_MALFORMED) and say
+// `file:line:column: message`.
+absl::StatusOr<v1::Scenario> ParseScenario(const std::string& text,
+                                           const std::string& file);
+
+// Checks what can be checked without running; INVALID_ARGUMENT with the field.
+absl::Status CheckScenario(const v1::Scenario& scenario);
+
+// The protocols that a scenario (or a run's own list, when not empty) names, in
+// order of history, without repetition. PROTOCOL_NOT_FOUND with the nearest id.
+absl::StatusOr<std::vector<const notifier::Protocol*>> ProtocolsOf(
+    const v1::Scenario& scenario, const std::vector<std::string>& wanted);
+
+// Waits, outside the world, until the answers that the machine needs next are
+// admitted (device::AdmitAnswer): how a run drives remote notifiers. Returns an
+// error to end the case (a client that died: UNAVAILABLE).
+using AnswerFn = std::function<absl::Status(Machine* machine)>;
+
+struct CaseOptions {
+  std::string file;            // for replay lines; empty: the scenario's id
+  uint64_t seed = 1;           // of the search
+  int64_t schedule_count = 0;  // 0: the scenario's, or 1000
+  int64_t step_budget = 0;     // 0: the scenario's, or 100,000
+  bool exhaust = false;        // go on after every expectation is decided
+  bool all_remote = false;
+  int64_t max_violations = 8;  // kept in the result, one per checker first
+  AnswerFn answer;             // required when a notifier is remote
+  // Called before each schedule of a case with remote notifiers, after the
+  // machine is back at its start: clients must reset too.
+  std::function<absl::Status(Machine* machine, uint64_t seed)> on_reset;
+  // Called right after the schedule that shows a violation, before the next
+  // one begins, for each that is kept.
+  std::function<void(const v1::Violation& violation)> on_violation;
+  // Called now and then; false ends the case (cancelled).
+  std::function<bool(int64_t done, int64_t total)> progress;
+};
+
+// Runs one case. An error means that the case could not be run; violations are
+// no errors.
+absl::StatusOr<v1::CaseResult> RunCase(const v1::Scenario& scenario,
+                                       const notifier::Protocol& protocol,
+                                       const CaseOptions& options);
+
+// Whether a case can be set up: what CheckScenario() cannot see, such as names
+// that stand for nothing. Takes as long as the set-up does.
+absl::Status CheckCase(const v1::Scenario& scenario,
+                       const notifier::Protocol& protocol, bool all_remote);
+
+// One schedule, as a capsule has it: `sweep` from 1 and its hit, 0 when the
+// case has no sweep. A remote notifier needs an answer.
+struct StoryOptions {
+  uint64_t seed = 1;
+  int sweep = 0;
+  int64_t sweep_hit = 0;
+  int64_t step_budget = 0;  // as in CaseOptions
+  bool all_remote = false;
+  AnswerFn answer;
+};
+
+struct Story {
+  std::vector<v1::Event> events;
+  std::vector<v1::Violation> violations;
+  std::string event_hash;
+};
+
+// Repeats one schedule and collects its story.
+absl::StatusOr<Story> TellStory(const v1::Scenario& scenario,
+                                const notifier::Protocol& protocol,
+                                const StoryOptions& options);
+
+}  // namespace mmfault::scenario
+
+#endif  // MMFAULT_SERVER_SCENARIO_RUNNER_H_

@@ -1,0 +1,172 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/scenario/to_proto.h"
+
+#include <array>
+#include <cinttypes>
+#include <cstdio>
+
+#include "server/check/explain.h"
+#include "server/kernel/errno.h"
+#include "server/scenario/compile.h"
+
+namespace mmfault::scenario {
+namespace {
+
+using notifier::Method;
+using trace::OpKind;
+
+v1::Event::Kind KindOf(const trace::Op& op) {
+  switch (op.kind) {
+    case OpKind::kStart:
+      return v1::Event::KIND_TASK;
+    case OpKind::kCallBegin:
+    case OpKind::kCallEnd:
+      return v1::Event::KIND_OPERATION;
+    case OpKind::kLock:
+    case OpKind::kUnlock:
+    case OpKind::kReadLock:
+    case OpKind::kReadUnlock:
+    case OpKind::kDowngrade:
+    case OpKind::kTryLock:
+      return v1::Event::KIND_LOCK;
+    case OpKind::kReadSection:
+    case OpKind::kReadSectionEnd:
+    case OpKind::kGracePeriodBegin:
+    case OpKind::kGracePeriodEnd:
+      return v1::Event::KIND_RCU;
+    case OpKind::kRefGet:
+    case OpKind::kRefGetNotZero:
+    case OpKind::kRefPut:
+      return op.obj.type() == trace::ObjType::kPage ? v1::Event::KIND_PAGE
+                                                    : v1::Event::KIND_COUNT;
+    case OpKind::kSignalSend:
+    case OpKind::kSignalTest:
+      return v1::Event::KIND_SIGNAL;
+    case OpKind::kAlloc:
+    case OpKind::kFree:
+      return v1::Event::KIND_ALLOCATION;
+    case OpKind::kCallback:
+    case OpKind::kCallbackReturn:
+      return v1::Event::KIND_CALLBACK;
+    case OpKind::kHold:
+      return v1::Event::KIND_FAULT;
+    case OpKind::kRead:
+    case OpKind::kWrite:
+    case OpKind::kRmw:
+      if (op.obj.type() == trace::ObjType::kPte) {
+        return v1::Event::KIND_PTE;
+      }
+      return op.obj.type() == trace::ObjType::kDevice ? v1::Event::KIND_DEVICE
+                                                      : v1::Event::KIND_MEMORY;
+    default:
+      return v1::Event::KIND_SCHEDULE;
+  }
+}
+
+}  // namespace
+
+std::string HashText(uint64_t hash) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%016" PRIx64, hash);
+  return text;
+}
+
+std::string ObjectName(const Machine& machine, trace::ObjKey key) {
+  if (key.type() == trace::ObjType::kMemory) {
+    return "memory";
+  }
+  return machine.world().NameOf(key);
+}
+
+v1::Event ToProto(const Machine& machine, const trace::Event& event) {
+  v1::Event out;
+  out.set_step(static_cast<int64_t>(event.step));
+  out.set_kind(KindOf(event.op));
+  const uint32_t task_id = machine.world().task(event.task).object.id;
+  out.set_task(machine.NameOf(task_id));
+  out.set_function(event.op.where);
+  out.set_object(ObjectName(machine, event.op.obj));
+  out.set_detail(trace::OpKindName(event.op.kind));
+  out.set_rc(static_cast<int32_t>(event.value));
+  out.set_virtual_time_ns(static_cast<int64_t>(event.time_ns));
+  out.set_start(event.start);
+  out.set_end(event.end);
+  return out;
+}
+
+v1::StepResult ToProto(const StepOutcome& outcome) {
+  v1::StepResult result;
+  result.set_rc(outcome.rc);
+  result.set_begin_step(static_cast<int64_t>(outcome.begin_step));
+  result.set_end_step(static_cast<int64_t>(outcome.end_step));
+  result.set_fault_count(static_cast<int32_t>(outcome.fault_count));
+  result.set_violation_count(static_cast<int32_t>(outcome.violation_count));
+  result.set_skipped(outcome.skipped);
+  result.set_died(outcome.died);
+  if (outcome.page_pfn != 0) {
+    result.mutable_page()->set_pfn(static_cast<int64_t>(outcome.page_pfn));
+    result.mutable_page()->set_generation(
+        static_cast<int64_t>(outcome.page_generation));
+  }
+  result.set_vma_visit_count(static_cast<int64_t>(outcome.vma_visit_count));
+  result.set_unchecked_vma_visit_max(
+      static_cast<int64_t>(outcome.unchecked_vma_visit_max));
+  return result;
+}
+
+v1::Violation ToProto(const Machine& machine,
+                      const trace::Violation& violation) {
+  v1::Violation out;
+  out.set_checker(trace::CheckerName(violation.checker));
+  out.set_step(static_cast<int64_t>(violation.step));
+  const auto name = [&machine](trace::ObjKey key) {
+    return ObjectName(machine, key);
+  };
+  if (violation.task_id != 0) {
+    out.add_tasks(machine.NameOf(violation.task_id));
+  }
+  if (violation.other_task_id != 0) {
+    out.add_tasks(machine.NameOf(violation.other_task_id));
+  }
+  out.set_explanation(check::Explain(violation, name));
+  for (const std::string& number : check::CatalogueOf(violation)) {
+    out.add_catalogue(number);
+  }
+  out.set_forced(violation.forced != 0);
+  if (violation.obj.type() != trace::ObjType::kNone) {
+    out.add_objects(name(violation.obj));
+  }
+  return out;
+}
+
+v1::CallbackEvent ToProto(Method method) {
+  switch (method) {
+    case Method::kInvalidateRangeStart:
+      return v1::CALLBACK_EVENT_INVALIDATE_RANGE_START;
+    case Method::kInvalidateRangeEnd:
+      return v1::CALLBACK_EVENT_INVALIDATE_RANGE_END;
+    case Method::kInvalidatePage:
+      return v1::CALLBACK_EVENT_INVALIDATE_PAGE;
+    case Method::kRelease:
+      return v1::CALLBACK_EVENT_RELEASE;
+    case Method::kClearFlushYoung:
+      return v1::CALLBACK_EVENT_CLEAR_FLUSH_YOUNG;
+  }
+  return v1::CALLBACK_EVENT_UNSPECIFIED;
+}
+
+uint32_t MethodBit(v1::CallbackEvent event) {
+  constexpr std::array kMethods = {
+      Method::kInvalidateRangeStart, Method::kInvalidateRangeEnd,
+      Method::kInvalidatePage, Method::kRelease, Method::kClearFlushYoung};
+  for (const Method method : kMethods) {
+    if (ToProto(method) == event) {
+      return 1U << static_cast<uint32_t>(method);
+    }
+  }
+  return 0;
+}
+
+}  // namespace mmfault::scenario

@@ -1,0 +1,166 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/scenario/verdict.h"
+
+#include <algorithm>
+
+namespace mmfault::scenario {
+namespace {
+
+bool Names(const v1::Expect& expect, const notifier::Protocol& protocol) {
+  return std::any_of(expect.protocol().begin(), expect.protocol().end(),
+                     [&protocol](const std::string& name) {
+                       return name == protocol.id || name == protocol.family;
+                     });
+}
+
+bool IsViolation(v1::Verdict verdict) {
+  return verdict == v1::VIOLATED || verdict == v1::TOLERATED;
+}
+
+void AddResult(const v1::Expect& expect, const v1::Scenario& scenario,
+               v1::Verdict verdict, int64_t fired, v1::CaseResult* result) {
+  v1::CheckerResult* out = result->add_checkers();
+  out->set_checker(expect.checker());
+  out->set_verdict(verdict);
+  out->set_expected(expect.verdict());
+  out->set_met(verdict == expect.verdict());
+  out->set_violating_schedule_count(fired);
+  const auto& numbers =
+      expect.catalogue().empty() ? scenario.catalogue() : expect.catalogue();
+  for (const std::string& number : numbers) {
+    out->add_catalogue(number);
+  }
+}
+
+// A checker that fired and that nobody expected.
+void AddSurprises(const std::vector<const v1::Expect*>& expectations,
+                  const Tally& tally, v1::CaseResult* result) {
+  for (int i = 0; i < trace::kCheckerCount; ++i) {
+    const auto checker = static_cast<trace::Checker>(i);
+    const bool known =
+        std::any_of(expectations.begin(), expectations.end(),
+                    [checker](const v1::Expect* expect) {
+                      return expect->checker() == trace::CheckerName(checker);
+                    });
+    if (known || tally.FiredIn(checker) == 0) {
+      continue;
+    }
+    const v1::Verdict verdict = tally.VerdictOf(checker);
+    v1::CheckerResult* out = result->add_checkers();
+    out->set_checker(trace::CheckerName(checker));
+    out->set_verdict(verdict);
+    out->set_expected(v1::HOLDS);
+    out->set_met(verdict == v1::TOLERATED);
+    out->set_violating_schedule_count(tally.FiredIn(checker));
+  }
+}
+
+}  // namespace
+
+bool Tally::Tolerated(const trace::Violation& violation) const {
+  return std::any_of(protocol_.tolerated.begin(), protocol_.tolerated.end(),
+                     [&violation](const notifier::Tolerance& tolerance) {
+                       return tolerance.checker == violation.checker &&
+                              tolerance.cause == violation.cause;
+                     });
+}
+
+void Tally::Add(const std::vector<trace::Violation>& violations, bool cut) {
+  std::array<bool, trace::kCheckerCount> fired = {};
+  std::array<bool, trace::kCheckerCount> bad = {};
+  for (const trace::Violation& violation : violations) {
+    const auto i = static_cast<size_t>(violation.checker);
+    fired[i] = true;
+    bad[i] = bad[i] || !Tolerated(violation);
+  }
+  for (size_t i = 0; i < fired.size(); ++i) {
+    fired_[i] += fired[i] ? 1 : 0;
+    not_tolerated_[i] += bad[i] ? 1 : 0;
+  }
+  violating_count_ += violations.empty() ? 0 : 1;
+  cut_count_ += cut ? 1 : 0;
+}
+
+v1::Verdict Tally::VerdictOf(trace::Checker checker) const {
+  const auto i = static_cast<size_t>(checker);
+  if (not_tolerated_[i] != 0) {
+    return v1::VIOLATED;
+  }
+  if (fired_[i] != 0) {
+    return v1::TOLERATED;
+  }
+  return cut_count_ != 0 ? v1::INCONCLUSIVE : v1::HOLDS;
+}
+
+std::vector<const v1::Expect*> ExpectationsFor(
+    const v1::Scenario& scenario, const notifier::Protocol& protocol) {
+  std::vector<const v1::Expect*> out;
+  for (const v1::Expect& expect : scenario.expect()) {
+    if (!expect.protocol().empty()) {
+      if (Names(expect, protocol)) {
+        out.push_back(&expect);
+      }
+      continue;
+    }
+    const bool named_elsewhere = std::any_of(
+        scenario.expect().begin(), scenario.expect().end(),
+        [&expect, &protocol](const v1::Expect& other) {
+          return other.checker() == expect.checker() && Names(other, protocol);
+        });
+    if (!named_elsewhere) {
+      out.push_back(&expect);
+    }
+  }
+  return out;
+}
+
+bool IsApplicable(const v1::Scenario& scenario,
+                  const notifier::Protocol& protocol) {
+  if (protocol.mmu_notifier_unregister != nullptr) {
+    return true;
+  }
+  for (const v1::TaskSetup& task : scenario.task()) {
+    for (const v1::Step& step : task.step()) {
+      if (step.has_unregister()) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool Decided(const std::vector<const v1::Expect*>& expectations,
+             const Tally& tally) {
+  return !expectations.empty() &&
+         std::all_of(expectations.begin(), expectations.end(),
+                     [&tally](const v1::Expect* expect) {
+                       const auto checker =
+                           trace::CheckerByName(expect->checker());
+                       return IsViolation(expect->verdict()) &&
+                              tally.VerdictOf(*checker) == expect->verdict();
+                     });
+}
+
+void Judge(const v1::Scenario& scenario, const notifier::Protocol& protocol,
+           bool applicable, const Tally& tally, v1::CaseResult* result) {
+  const std::vector<const v1::Expect*> expectations =
+      ExpectationsFor(scenario, protocol);
+  for (const v1::Expect* expect : expectations) {
+    const trace::Checker checker = *trace::CheckerByName(expect->checker());
+    AddResult(*expect, scenario,
+              applicable ? tally.VerdictOf(checker) : v1::NOT_APPLICABLE,
+              tally.FiredIn(checker), result);
+  }
+  if (applicable) {
+    AddSurprises(expectations, tally, result);
+  }
+  result->set_met(std::all_of(
+      result->checkers().begin(), result->checkers().end(),
+      [](const v1::CheckerResult& checker) { return checker.met(); }));
+  result->set_violating_schedule_count(tally.violating_count());
+  result->set_cut_schedule_count(tally.cut_count());
+}
+
+}  // namespace mmfault::scenario

@@ -1,0 +1,69 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// verdict.h: from violations to verdicts, and whether they were expected.
+//
+// A checker is VIOLATED when it fired and the protocol does not tolerate that
+// cause, TOLERATED when every firing is tolerated, INCONCLUSIVE when it did not
+// fire but some schedule was cut, NOT_APPLICABLE when the scenario asks for
+// what the protocol does not have, else HOLDS.
+
+#ifndef MMFAULT_SERVER_SCENARIO_VERDICT_H_
+#define MMFAULT_SERVER_SCENARIO_VERDICT_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "mmfault/v1/run_service.pb.h"
+#include "mmfault/v1/scenario.pb.h"
+#include "server/notifier/protocol.h"
+#include "server/trace/violation.h"
+
+namespace mmfault::scenario {
+
+// In how many schedules each checker fired.
+class Tally {
+ public:
+  explicit Tally(const notifier::Protocol& protocol) : protocol_(protocol) {}
+
+  // One finished schedule and what fired in it.
+  void Add(const std::vector<trace::Violation>& violations, bool cut);
+
+  v1::Verdict VerdictOf(trace::Checker checker) const;
+  int64_t FiredIn(trace::Checker checker) const {
+    return fired_[static_cast<size_t>(checker)];
+  }
+  int64_t cut_count() const { return cut_count_; }
+  int64_t violating_count() const { return violating_count_; }
+
+ private:
+  bool Tolerated(const trace::Violation& violation) const;
+
+  const notifier::Protocol& protocol_;
+  std::array<int64_t, trace::kCheckerCount> fired_ = {};
+  std::array<int64_t, trace::kCheckerCount> not_tolerated_ = {};
+  int64_t cut_count_ = 0;
+  int64_t violating_count_ = 0;
+};
+
+// The entries of a scenario that bind for a protocol.
+std::vector<const v1::Expect*> ExpectationsFor(
+    const v1::Scenario& scenario, const notifier::Protocol& protocol);
+
+// Whether the scenario asks for what the protocol has.
+bool IsApplicable(const v1::Scenario& scenario,
+                  const notifier::Protocol& protocol);
+
+// Whether nothing more can be learned: all that is expected are violations, and
+// each has been seen.
+bool Decided(const std::vector<const v1::Expect*>& expectations,
+             const Tally& tally);
+
+// Fills checkers, met and the counts of a result.
+void Judge(const v1::Scenario& scenario, const notifier::Protocol& protocol,
+           bool applicable, const Tally& tally, v1::CaseResult* result);
+
+}  // namespace mmfault::scenario
+
+#endif  // MMFAULT_SERVER_SCENARIO_VERDICT_H_
