@@ -69,6 +69,16 @@ void RemoveTree(vm_area_struct* vma) {
   MergeTrees(vma->tree_left, vma->tree_right, at);
 }
 
+// The step that finds the end of the list visits no VMA.
+void CountVisit() {
+  sched::TaskRecord& task = *kernel::Current();
+  task.vma_steps += 1;
+  task.vma_steps_untested += 1;
+  if (task.vma_steps_untested > task.vma_steps_untested_max) {
+    task.vma_steps_untested_max = task.vma_steps_untested;
+  }
+}
+
 // The kernel would follow a wild pointer from here.
 vm_area_struct* WildVma(const vm_area_struct* vma) {
   kernel::ReportHere(trace::Checker::kNoUseAfterFree,
@@ -161,13 +171,10 @@ vm_area_struct* VmaStep::await_resume() const {
   if (vma_ != nullptr && vma_->object.freed()) {
     return WildVma(vma_);
   }
-  sched::TaskRecord& task = *kernel::Current();
-  task.vma_steps += 1;
-  task.vma_steps_untested += 1;
-  if (task.vma_steps_untested > task.vma_steps_untested_max) {
-    task.vma_steps_untested_max = task.vma_steps_untested;
-  }
   vm_area_struct* next = vma_ != nullptr ? vma_->vm_next : mm_->mmap;
+  if (next != nullptr) {
+    CountVisit();
+  }
   kernel::InjectHere(faults::Point::kMmLockStep, mm_->object.id);
   if (next != nullptr && next->object.freed()) {
     return WildVma(next);

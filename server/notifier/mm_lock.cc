@@ -21,6 +21,7 @@ sched::Task<> RmapLockTaken(mm::mm_struct* mm) {
 sched::Task<> MmLockEntered(mm::mm_struct* mm) {
   sched::TaskRecord& task = *kernel::Current();
   task.mm_lock_locks = 0;
+  task.mm_lock_vmas = mm->map_count;
   task.vma_steps_untested = 0;
   task.vma_steps_untested_max = 0;
   co_await kernel::FaultPoint(faults::Point::kMmLockEnter, mm->object.id);

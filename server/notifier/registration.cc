@@ -26,6 +26,7 @@ Ledger Enter(const mmu_notifier* mn) {
   task.vma_steps = 0;
   task.vma_steps_untested = 0;
   task.vma_steps_untested_max = 0;
+  task.mm_lock_vmas = 0;
   return {task.locks_held, task.live_allocations, !hlist_unhashed(mn->hlist)};
 }
 
@@ -55,13 +56,15 @@ void CheckReturn(const Ledger& before, std::span<const int> errors, int rc,
   }
 }
 
+// N is counted while mmap_sem is held: the mm may have changed since.
 void CheckSignalBound(const Protocol& protocol, const mm_struct* mm) {
-  const uint64_t untested = kernel::Current()->vma_steps_untested_max;
+  const sched::TaskRecord& task = *kernel::Current();
+  const uint64_t untested = task.vma_steps_untested_max;
+  const uint64_t vmas = task.mm_lock_vmas;
   const auto factor = static_cast<uint64_t>(protocol.signal_bound_factor);
-  // A pass has a step that finds its end, after its last test.
-  if (factor != 0 && untested > factor * (mm->map_count + 1) + 1) {
+  if (factor != 0 && untested > factor * (vmas + 1)) {
     ReportHere(Checker::kSignalLatency, Cause::kSignalUnseen, mm->object.key(),
-               untested, mm->map_count);
+               untested, vmas);
   }
 }
 
@@ -101,6 +104,7 @@ Task<int> Unregister(const Protocol& protocol, mmu_notifier* mn,
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   const int rc = co_await protocol.mmu_notifier_unregister(mn, mm);
   CheckReturn(before, protocol.unregister_errors, rc, mm);
+  CheckSignalBound(protocol, mm);
   if (rc == 0) {
     mn->registration = Registration::kUnregistered;
     mn->unregister_task =

@@ -100,6 +100,7 @@ struct TaskRecord {
   trace::Cell<uint64_t> vma_steps_untested;
   trace::Cell<uint64_t> vma_steps_untested_max;
   trace::Cell<uint64_t> mm_lock_locks;  // rmap locks taken in this mm_lock
+  trace::Cell<uint64_t> mm_lock_vmas;   // VMAs of the mm when it began
 
   // Owned by layers above, which know the types.
   trace::Cell<void*> mm;       // current->mm
