@@ -99,11 +99,8 @@ void SetRemoteHub(sched::World* world, RemoteHub* hub) {
 
 bool AdmitAnswer(sched::World* world, uint64_t number,
                  const CallbackAnswer& answer) {
-  pending_callback* callback = State(world)->first;
-  while (callback != nullptr && callback->number != number) {
-    callback = callback->next;
-  }
-  if (callback == nullptr || callback->answered) {
+  pending_callback* callback = FindPending(world, number);
+  if (callback == nullptr) {
     return false;
   }
   callback->answered = true;
@@ -119,6 +116,14 @@ bool AdmitAnswer(sched::World* world, uint64_t number,
   }
   world->ReevaluateTask(callback->task);
   return true;
+}
+
+pending_callback* FindPending(sched::World* world, uint64_t number) {
+  pending_callback* callback = State(world)->first;
+  while (callback != nullptr && callback->number != number) {
+    callback = callback->next;
+  }
+  return callback != nullptr && callback->answered ? nullptr : callback;
 }
 
 pending_callback* FirstPending(sched::World* world) {

@@ -68,6 +68,8 @@ bool AdmitAnswer(sched::World* world, uint64_t number,
 
 // Callbacks without an answer yet, oldest first; null when none.
 pending_callback* FirstPending(sched::World* world);
+// The callback of that number that has no answer yet; null when none.
+pending_callback* FindPending(sched::World* world, uint64_t number);
 
 // Per-world state of this folder; call once, after InitMm.
 void InitDevices(sched::World* world);

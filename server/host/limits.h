@@ -49,6 +49,16 @@ struct Limits {
   // Runs that execute at once, a thread each; further ones wait in order.
   int64_t max_running_runs = 2;
 
+  // Steps that one task may have waiting.
+  int64_t max_queued_steps_per_task = 4096;
+
+  // Arena of one world. Unit: bytes. A million VMAs with their anon_vmas take a
+  // quarter of it; pages cost 64 bytes each.
+  int64_t max_arena_bytes_per_world = int64_t{1} << 30;
+
+  // Clients attached to one world.
+  int64_t max_clients_per_world = 1024;
+
   // The longest message accepted from a client. Unit: bytes. gRPC itself
   // refuses a longer one with RESOURCE_EXHAUSTED. The largest honest request is
   // a scenario file; 4 MiB is gRPC's own default.

@@ -65,7 +65,7 @@ struct WorldState {
   trace::Cell<uint64_t> cpu_gate;  // tasks kept off a CPU by a non-preemptible
   trace::Cell<uint32_t> next_id;
   trace::Cell<uint64_t> time_ns;
-  trace::Cell<bool> capable;
+  trace::Cell<bool> capable;  // what a new task begins with
   trace::Cell<bool> forced;               // ForceTeardown(FORCE) has been used
   trace::Cell<uint32_t> dead_tasks;  // stopped by a kernel BUG
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
@@ -113,6 +113,7 @@ class World : private faults::DecisionSource {
   WorldState& state() { return *state_; }
   const WorldState& state() const { return *state_; }
   Arena& arena() { return arena_; }
+  const Arena& arena() const { return arena_; }
   faults::Registry& faults() { return faults_; }
 
   // --- Objects -------------------------------------------------------------

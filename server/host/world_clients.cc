@@ -1,0 +1,604 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Clients of a world: attaching, binding, calls, answers, and how they are
+// lost.
+
+#include <algorithm>
+#include <utility>
+
+#include "server/base/error.h"
+#include "server/base/status_macros.h"
+#include "server/device/ops.h"
+#include "server/host/callback_message.h"
+#include "server/host/hosted_world.h"
+#include "server/host/names.h"
+#include "server/notifier/registration.h"
+
+namespace mmfault::host {
+namespace {
+
+using notifier::Registration;
+
+absl::StatusOr<uint32_t> Unimplemented(const v1::AttachRequest::Bind& bind) {
+  uint32_t bits = 0;
+  for (const int event : bind.unimplemented()) {
+    // One that this server never sends is not missed.
+    bits |= scenario::MethodBit(static_cast<v1::CallbackEvent>(event));
+  }
+  return bits;
+}
+
+bool IsLinked(const device::device* dev) {
+  return !dev->mn.object.freed() &&
+         dev->mn.registration == Registration::kRegistered;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> HostedWorld::Open(
+    const v1::AttachRequest::Hello& hello,
+    std::shared_ptr<ClientStream> stream) {
+  if (!hello.client().empty()) {
+    RETURN_IF_ERROR(CheckId(hello.client(), "hello.client"));
+  }
+  const std::lock_guard<std::mutex> lock(clients_mutex_);
+  if (ended_) {
+    return NotFound("world", "WORLD_NOT_FOUND", name());
+  }
+  RETURN_IF_ERROR(CheckQuota(name(), "max_streams", plan_.max_clients,
+                             static_cast<int64_t>(clients_.size()) + 1));
+  const std::string number = std::to_string(streams_ever_ + 1);
+  auto client = std::make_shared<Client>();
+  client->id = hello.client().empty() ? "client-" + number : hello.client();
+  if (clients_.contains(client->id)) {
+    return base::MakeError(absl::StatusCode::kAlreadyExists, "CLIENT_EXISTS",
+                           "a client \"" + client->id + "\" is attached",
+                           {{"client", client->id}});
+  }
+  ++streams_ever_;
+  client->task = "attach-" + number;
+  client->detach_task = "detach-" + number;
+  client->want_violations = hello.want_violations();
+  client->stream = std::move(stream);
+  clients_[client->id] = client;
+  client_order_.push_back(client->id);
+  v1::AttachResponse message;
+  v1::AttachResponse::Welcome* welcome = message.mutable_welcome();
+  welcome->set_parent(name());
+  welcome->set_client(client->id);
+  *welcome->mutable_settings() = shown_settings_;
+  welcome->set_step(static_cast<int64_t>(shown_step_.load()));
+  welcome->set_generation(generation_);
+  welcome->set_task(client->task);
+  client->stream->Send(std::move(message));
+  return client->id;
+}
+
+HostedWorld::ClientPtr HostedWorld::FindClient(const std::string& id) const {
+  const std::lock_guard<std::mutex> lock(clients_mutex_);
+  const auto it = clients_.find(id);
+  return it == clients_.end() ? nullptr : it->second;
+}
+
+std::vector<HostedWorld::ClientPtr> HostedWorld::Clients() const {
+  const std::lock_guard<std::mutex> lock(clients_mutex_);
+  std::vector<ClientPtr> clients;
+  for (const auto& [id, client] : clients_) {
+    clients.push_back(client);
+  }
+  return clients;
+}
+
+void HostedWorld::Broadcast(const v1::AttachResponse& message) {
+  for (const ClientPtr& client : Clients()) {
+    client->stream->Send(message);
+  }
+}
+
+void HostedWorld::EndClients(v1::AttachResponse::Goodbye::Cause cause,
+                             const absl::Status& status) {
+  v1::AttachResponse message;
+  message.mutable_goodbye()->set_cause(cause);
+  for (const ClientPtr& client : Clients()) {
+    client->stream->Send(message);
+    client->stream->End(status);
+  }
+}
+
+void HostedWorld::Handle(const std::string& id,
+                         const v1::AttachRequest& request) {
+  ClientPtr client = FindClient(id);
+  if (client == nullptr) {
+    return;
+  }
+  switch (request.message_case()) {
+    case v1::AttachRequest::kAck: {
+      const v1::AttachRequest::Ack& ack = request.ack();
+      device::CallbackAnswer answer;
+      answer.rc = ack.rc();
+      answer.slept = ack.slept();
+      answer.dropped_range = ack.dropped_range();
+      std::vector<v1::AddressRange> dropped(ack.dropped().begin(),
+                                            ack.dropped().end());
+      Post([this, client, number = ack.callback_number(), answer,
+            dropped = std::move(dropped)](const absl::Status& alive) {
+        if (alive.ok()) {
+          HandleAck(client, number, answer, dropped);
+        }
+      });
+      break;
+    }
+    case v1::AttachRequest::kBind:
+      Post([this, client, bind = request.bind()](const absl::Status& alive) {
+        if (alive.ok() && !client->gone) {
+          HandleBind(client, bind);
+        }
+      });
+      break;
+    case v1::AttachRequest::kCall:
+      Post([this, client, call = request.call()](const absl::Status& alive) {
+        if (alive.ok() && !client->gone) {
+          HandleCall(client, call);
+        }
+      });
+      break;
+    default:
+      break;
+  }
+}
+
+void HostedWorld::Close(const std::string& id) {
+  ClientPtr client = FindClient(id);
+  if (client == nullptr) {
+    return;
+  }
+  Post([this, client](const absl::Status& alive) {
+    {
+      const std::lock_guard<std::mutex> lock(clients_mutex_);
+      clients_.erase(client->id);
+      std::erase(client_order_, client->id);
+    }
+    if (alive.ok()) {
+      Lose(client);
+    }
+  });
+}
+
+void HostedWorld::Refuse(const Client& client, int64_t tag,
+                         const absl::Status& status) {
+  const base::ErrorFacts facts = base::FactsOf(status);
+  v1::AttachResponse message;
+  v1::AttachResponse::Error* error = message.mutable_error();
+  error->set_tag(tag);
+  error->set_code(static_cast<int32_t>(status.code()));
+  error->set_reason(facts.reason);
+  const absl::string_view text = status.message();
+  error->set_message(std::string(text));
+  for (const auto& [key, value] : facts.metadata) {
+    (*error->mutable_metadata())[key] = value;
+  }
+  client.stream->Send(std::move(message));
+}
+
+// --- Bind --------------------------------------------------------------------
+
+void HostedWorld::HandleBind(const ClientPtr& client,
+                             const v1::AttachRequest::Bind& bind) {
+  const absl::Status status = Bind(client, bind);
+  if (!status.ok()) {
+    Refuse(*client, bind.tag(), status);
+    return;
+  }
+  if (bind.tag() == 0) {
+    return;
+  }
+  v1::AttachResponse message;
+  message.mutable_bound()->set_tag(bind.tag());
+  message.mutable_bound()->set_name(name() + "/mms/" +
+                                    (bind.mm().empty() ? "-" : bind.mm()) +
+                                    "/notifiers/" + bind.notifier());
+  client->stream->Send(std::move(message));
+}
+
+absl::Status HostedWorld::Bind(const ClientPtr& client,
+                               const v1::AttachRequest::Bind& bind) {
+  RETURN_IF_ERROR(CheckId(bind.notifier(), "bind.notifier"));
+  if (bind.kind() != v1::Notifier::KIND_UNSPECIFIED &&
+      bind.kind() != v1::Notifier::KIND_LIST) {
+    return base::WrongStateError(
+        name(), "UNSUPPORTED_BY_PROTOCOL",
+        "this server simulates LIST notifiers only",
+        {{"protocol", std::string(plan_.protocol->id)},
+         {"operation", v1::Notifier::Kind_Name(bind.kind())}});
+  }
+  if (!bind.mm().empty() && machine_->FindMm(bind.mm()) == nullptr) {
+    return NotFound("mm", "MM_NOT_FOUND", name() + "/mms/" + bind.mm());
+  }
+  ASSIGN_OR_RETURN(const uint32_t unimplemented, Unimplemented(bind));
+  device::device* dev = machine_->FindDevice(bind.notifier());
+  if (dev != nullptr) {
+    const Binding& known = bindings_[dev];
+    if (known.client != nullptr && known.client != client &&
+        !known.client->gone) {
+      return base::WrongStateError(
+          name(), "NOTIFIER_BOUND_ELSEWHERE",
+          "callbacks of \"" + bind.notifier() + "\" go to client \"" +
+              known.client->id + "\"",
+          {{"notifier", bind.notifier()}, {"client", known.client->id}});
+    }
+    if (IsLinked(dev)) {
+      return base::WrongStateError(
+          name(), "ALREADY_REGISTERED",
+          "notifier \"" + bind.notifier() + "\" is registered",
+          {{"notifier", bind.notifier()},
+           {"mm", machine_->NameOf(dev->mn.mm->object.id)}});
+    }
+  }
+  if (dev == nullptr || dev->mn.object.freed()) {
+    RETURN_IF_ERROR(
+        CheckQuota(name(), "max_notifiers", bounds_.max_notifiers,
+                   static_cast<int64_t>(machine_->devices().size()) + 1));
+    device::Behaviour behaviour;
+    behaviour.unimplemented = unimplemented;
+    dev = machine_->CreateDevice(bind.notifier(), behaviour, true);
+  } else {
+    const sched::World::Scope scope(&world());
+    device::SetRemote(dev, true, unimplemented);
+  }
+  Binding& binding = bindings_[dev];
+  binding.notifier = bind.notifier();
+  binding.client = client;
+  binding.behaviour.unimplemented = unimplemented;
+  binding.detaching = false;
+  return absl::OkStatus();
+}
+
+// After a reset.
+void HostedWorld::BindAgain(const Binding& binding) {
+  device::device* dev = machine_->FindDevice(binding.notifier);
+  if (dev == nullptr) {
+    dev = machine_->CreateDevice(binding.notifier, binding.behaviour, true);
+  } else {
+    const sched::World::Scope scope(&world());
+    device::SetRemote(dev, true, binding.behaviour.unimplemented);
+  }
+  bindings_[dev] = binding;
+}
+
+std::string HostedWorld::ClientOf(const device::device* dev) const {
+  const auto it = bindings_.find(dev);
+  return it == bindings_.end() || it->second.client == nullptr
+             ? ""
+             : it->second.client->id;
+}
+
+// --- Calls -------------------------------------------------------------------
+
+bool HostedWorld::HasOutstanding(const ClientPtr& client) const {
+  return std::any_of(
+      outstanding_.begin(), outstanding_.end(), [&client](const auto& entry) {
+        return entry.second.client == client && !entry.second.answered;
+      });
+}
+
+void HostedWorld::HandleCall(const ClientPtr& client,
+                             const v1::AttachRequest::Call& call) {
+  if (lockstep_ && advancing_ != nullptr && !StandsStill()) {
+    // The world is on its way: when the call got here says nothing. It runs at
+    // the next standstill.
+    deferred_calls_.push_back([this, client, call] {
+      if (!client->gone) {
+        HandleCall(client, call);
+      }
+    });
+    return;
+  }
+  if (call.tag() <= 0) {
+    Refuse(*client, 0,
+           base::InvalidFieldError("call.tag", "FIELD_OUT_OF_RANGE",
+                                   "a tag is above 0"));
+    return;
+  }
+  const absl::Status status = StartCall(client, call);
+  if (!status.ok()) {
+    Refuse(*client, call.tag(), status);
+  }
+}
+
+absl::Status HostedWorld::StartCall(const ClientPtr& client,
+                                    const v1::AttachRequest::Call& call) {
+  if (!call.has_step()) {
+    return base::InvalidFieldError("call.step", "FIELD_MISSING",
+                                   "say what to do");
+  }
+  v1::AttachResponse before;
+  ASSIGN_OR_RETURN(const bool repeated,
+                   requests_.Find(call.request_id(), call, &before));
+  if (repeated) {
+    before.mutable_result()->set_tag(call.tag());
+    client->stream->Send(std::move(before));
+    return absl::OkStatus();
+  }
+  const std::string& id = call.task().empty() ? client->task : call.task();
+  const bool is_new = machine_->FindTask(id) == nullptr;
+  ASSIGN_OR_RETURN(scenario::Program * program, StandingTask(id, false));
+  if (is_new) {
+    client->tasks.push_back(id);
+  }
+  RETURN_IF_ERROR(
+      StartStep(program, call.step(), "call.step", 0,
+                [this, client, call](const absl::Status& status,
+                                     const scenario::StepOutcome* outcome) {
+                  SendResult(client, call, status, outcome);
+                })
+          .status());
+  if (!lockstep_) {
+    AllowSteps(0);
+  } else if (HasOutstanding(client)) {
+    RunAtOnce(program);
+  }
+  return absl::OkStatus();
+}
+
+void HostedWorld::SendResult(const ClientPtr& client,
+                             const v1::AttachRequest::Call& call,
+                             const absl::Status& status,
+                             const scenario::StepOutcome* outcome) {
+  if (!status.ok()) {
+    Refuse(*client, call.tag(), status);
+    return;
+  }
+  v1::AttachResponse message;
+  message.mutable_result()->set_tag(call.tag());
+  if (outcome != nullptr) {
+    *message.mutable_result()->mutable_result() = scenario::ToProto(*outcome);
+  } else {
+    message.mutable_result()->mutable_result()->set_died(true);
+  }
+  requests_.Keep(call.request_id(), call, message);
+  client->stream->Send(std::move(message));
+}
+
+// --- Callbacks and their answers ---------------------------------------------
+
+void HostedWorld::DeliverCallback(uint64_t number) {
+  device::pending_callback* callback = device::FindPending(&world(), number);
+  if (callback == nullptr) {
+    return;
+  }
+  const int64_t wire = WireNumber(number);
+  last_number_ = std::max(last_number_, wire);
+  Binding& binding = bindings_[callback->dev];
+  Outstanding& out = outstanding_[wire];
+  out.dev = callback->dev;
+  out.client = binding.client;
+  out.event = scenario::ToProto(callback->method);
+  out.task = machine_->NameOf(world().task(callback->task).object.id);
+  out.number = number;
+  out.deadline = Executor::Clock::now() + ack_deadline_;
+  if (binding.detaching) {
+    // Its owner is on the way out and does as a good driver does.
+    HandleOwnAnswer(wire);
+    return;
+  }
+  ArmDeadline();
+  if (out.client != nullptr && !out.client->gone) {
+    v1::AttachResponse message;
+    *message.mutable_callback() = CallbackMessage(*machine_, *callback);
+    message.mutable_callback()->set_callback_number(wire);
+    message.mutable_callback()->set_notifier(binding.notifier);
+    out.client->stream->Send(std::move(message));
+  }
+}
+
+void HostedWorld::HandleOwnAnswer(int64_t number) {
+  Outstanding& out = outstanding_[number];
+  out.answer.dropped_range = true;
+  out.answered = true;
+  if (!lockstep_) {
+    Admit(number);
+  }
+}
+
+void HostedWorld::HandleAck(const ClientPtr& client, int64_t number,
+                            const device::CallbackAnswer& answer,
+                            const std::vector<v1::AddressRange>& dropped) {
+  const auto it = outstanding_.find(number);
+  if (it == outstanding_.end() || it->second.client != client ||
+      it->second.answered) {
+    Refuse(
+        *client, 0,
+        base::WrongStateError(name(), "CALLBACK_NOT_OUTSTANDING",
+                              "callback " + std::to_string(number) +
+                                  " does not wait for an answer of this client",
+                              {{"callback_number", std::to_string(number)}}));
+    return;
+  }
+  for (const v1::AddressRange& range : dropped) {
+    if (range.start() >= range.end()) {
+      Refuse(*client, 0,
+             base::InvalidFieldError(
+                 "ack.dropped", "RANGE_MALFORMED",
+                 "a range is [start, end), not empty",
+                 {{"callback_number", std::to_string(number)}}));
+      return;
+    }
+  }
+  it->second.answered = true;
+  it->second.answer = answer;
+  it->second.dropped = dropped;
+  if (!lockstep_) {
+    AllowSteps(0);
+    Admit(number);
+  }
+}
+
+// The answer enters the world.
+void HostedWorld::Admit(int64_t number) {
+  const auto it = outstanding_.find(number);
+  if (it == outstanding_.end()) {
+    return;
+  }
+  const Outstanding out = std::move(it->second);
+  outstanding_.erase(it);
+  ++admitted_count_;
+  const sched::World::Scope scope(&world());
+  for (const v1::AddressRange& range : out.dropped) {
+    device::DropLocked(out.dev, range.start(), range.end());
+  }
+  device::AdmitAnswer(&world(), out.number, out.answer);
+}
+
+// One timer for all: deadlines are in the order of the callbacks.
+void HostedWorld::ArmDeadline() {
+  if (deadline_armed_) {
+    return;
+  }
+  std::optional<Executor::Clock::time_point> earliest;
+  for (const auto& [number, out] : outstanding_) {
+    if (!out.answered && (!earliest || out.deadline < *earliest)) {
+      earliest = out.deadline;
+    }
+  }
+  if (!earliest.has_value()) {
+    return;
+  }
+  deadline_armed_ = true;
+  executor_->RunAt(*earliest, [weak = weak_from_this()] {
+    const std::shared_ptr<HostedWorld> self = weak.lock();
+    if (self != nullptr) {
+      self->Post([raw = self.get()](const absl::Status& alive) {
+        if (alive.ok()) {
+          raw->OnDeadline();
+        }
+      });
+    }
+  });
+}
+
+void HostedWorld::OnDeadline() {
+  deadline_armed_ = false;
+  const Executor::Clock::time_point now = Executor::Clock::now();
+  std::vector<int64_t> late;
+  for (const auto& [number, out] : outstanding_) {
+    if (!out.answered && out.deadline <= now) {
+      late.push_back(number);
+    }
+  }
+  for (const int64_t number : late) {
+    Outstanding& out = outstanding_[number];
+    out.answered = true;
+    out.answer.missing = true;
+    if (out.client != nullptr && !out.client->gone) {
+      v1::AttachResponse message;
+      message.mutable_callback_gone()->set_callback_number(number);
+      message.mutable_callback_gone()->set_cause(
+          v1::AttachResponse::CallbackGone::CAUSE_DEADLINE);
+      out.client->stream->Send(std::move(message));
+    }
+    if (!lockstep_) {
+      AllowSteps(0);
+      Admit(number);
+    }
+  }
+  ArmDeadline();
+}
+
+// --- Losing a client ---------------------------------------------------------
+
+// What the kernel would see: a driver's process died, or its module is gone.
+void HostedWorld::Lose(const ClientPtr& client) {
+  client->gone = true;
+  for (const auto& hook : lost_hooks_) {
+    hook(client->id);
+  }
+  faults_.DisarmClient(machine_.get(), client->id);
+  AllowSteps(0);
+  if (lost_client_policy_ != v1::LOST_CLIENT_POLICY_KEEP) {
+    std::vector<int64_t> unanswered;
+    for (auto& [number, out] : outstanding_) {
+      if (out.client == client && !out.answered) {
+        out.answered = true;
+        out.answer.missing = true;
+        unanswered.push_back(number);
+      }
+    }
+    for (const int64_t number : unanswered) {
+      if (!lockstep_) {
+        Admit(number);
+      }
+    }
+  }
+  std::vector<device::device*> bound;
+  for (const auto& [id, dev] : machine_->devices()) {
+    const auto it = bindings_.find(dev);
+    if (it != bindings_.end() && it->second.client == client) {
+      bound.push_back(dev);
+    }
+  }
+  for (device::device* dev : bound) {
+    LoseNotifier(client, dev);
+  }
+  EndTasksOf(*client);
+}
+
+void HostedWorld::LoseNotifier(const ClientPtr& client, device::device* dev) {
+  Binding& binding = bindings_[dev];
+  if (!IsLinked(dev)) {
+    binding.client = nullptr;
+    return;
+  }
+  switch (lost_client_policy_) {
+    case v1::LOST_CLIENT_POLICY_KEEP:
+      break;  // nobody is there, and nobody is told
+    case v1::LOST_CLIENT_POLICY_UNREGISTER:
+      binding.client = nullptr;
+      binding.detaching = true;
+      UnregisterFor(*client, dev);
+      break;
+    default: {
+      binding.client = nullptr;
+      const sched::World::Scope scope(&world());
+      notifier::FreeNotifier(&dev->mn);
+      break;
+    }
+  }
+}
+
+void HostedWorld::UnregisterFor(const Client& client, device::device* dev) {
+  scenario::Program* program = machine_->FindTask(client.detach_task);
+  if (program == nullptr || program->task == nullptr) {
+    if (!CheckTaskRoom().ok()) {
+      return;  // it stays linked, as under KEEP
+    }
+    program = machine_->CreateTask(client.detach_task, nullptr, false);
+    tasks_.Add(client.detach_task, program);
+  }
+  v1::Step unregister;
+  unregister.set_label("unregister-" + bindings_[dev].notifier);
+  unregister.mutable_unregister()->set_notifier(bindings_[dev].notifier);
+  v1::Step free;
+  free.mutable_only_if()->set_step(unregister.label());
+  free.mutable_only_if()->add_rc(0);
+  free.mutable_free()->set_notifier(bindings_[dev].notifier);
+  google::protobuf::RepeatedPtrField<v1::Step> steps;
+  *steps.Add() = std::move(unregister);
+  *steps.Add() = std::move(free);
+  // More notifiers than a task has labels: those stay linked.
+  AppendSteps(program, steps, "detach").IgnoreError();
+}
+
+void HostedWorld::EndTasksOf(const Client& client) {
+  for (const std::string& id : client.tasks) {
+    scenario::Program* program = machine_->FindTask(id);
+    if (program == nullptr || program->task == nullptr) {
+      continue;
+    }
+    const sched::World::Scope scope(&world());
+    program->exiting = true;
+    world().ReevaluateTask(program->task->slot);
+  }
+}
+
+}  // namespace mmfault::host
