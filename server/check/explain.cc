@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "server/kernel/errno.h"
 #include "server/kernel/lock.h"
 
 namespace mmfault::check {
@@ -123,7 +124,7 @@ constexpr Sentence kSentences[] = {
      "P28 P34"},
     {Cause::kStepBudget, "the run did not end within its steps.", "P52"},
     {Cause::kErrorNotSpecified,
-     "{task} got {a} as an error that this call may not return here.", ""},
+     "{task} got {errno}, which this call may not return here.", ""},
     {Cause::kRegisteredAfterError,
      "registering {obj} returned an error and left it on the list.", "P17"},
     {Cause::kStateChangedByError,
@@ -169,6 +170,9 @@ std::string Fill(std::string_view key, const Violation& v, const NameFn& name) {
   }
   if (key == "obj") {
     return name(v.obj);
+  }
+  if (key == "errno") {
+    return kernel::ErrnoText(-static_cast<int>(v.a));
   }
   if (key == "addr") {
     return Hex(v.a);

@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "faults/registry.h"
 #include "mmfault/v1/fault.pb.h"
 #include "mmfault/v1/resources.pb.h"
 #include "mmfault/v1/scenario.pb.h"
@@ -57,6 +58,10 @@ absl::Status AddNotifier(Machine* machine, const v1::NotifierSetup& setup,
 absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
                                  const Bounds& bounds, std::string_view field);
 
+// A rule ready to be armed in the machine's world.
+absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
+                                         const v1::FaultRule& rule,
+                                         std::string_view field);
 // Arms a rule; returns its id in the world's registry.
 absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
                                  std::string_view field);

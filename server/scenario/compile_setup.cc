@@ -368,8 +368,9 @@ absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
   return program;
 }
 
-absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
-                                 std::string_view field) {
+absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
+                                         const v1::FaultRule& rule,
+                                         std::string_view field) {
   absl::StatusOr<faults::Rule> made =
       faults::MakeRule(rule.point(), rule.trigger());
   if (!made.ok()) {
@@ -378,13 +379,17 @@ absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
       return base::MissingResourceError(rule.point(), "FAULT_POINT_NOT_FOUND",
                                         message);
     }
-    const bool malformed = faults::ColumnOf(made.status()) > 0;
+    const int column = faults::ColumnOf(made.status());
+    if (column == 0) {
+      return InvalidFieldError(Join(field, "trigger"), "ACTION_NOT_ALLOWED",
+                               message, {{"point", rule.point()}});
+    }
     return InvalidFieldError(
-        Join(field, "trigger"),
-        malformed ? "TRIGGER_MALFORMED" : "ACTION_NOT_ALLOWED", message);
+        Join(field, "trigger"), "TRIGGER_MALFORMED", message,
+        {{"trigger", rule.trigger()}, {"column", std::to_string(column)}});
   }
   if (!rule.task().empty()) {
-    const Program* program = machine->FindTask(rule.task());
+    const Program* program = machine.FindTask(rule.task());
     if (program == nullptr || program->task == nullptr) {
       return base::MissingResourceError(
           rule.task(), "TASK_NOT_FOUND",
@@ -393,7 +398,7 @@ absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
     made->task = program->task->slot;
   }
   if (!rule.mm().empty()) {
-    const MmRef* ref = machine->FindMm(rule.mm());
+    const MmRef* ref = machine.FindMm(rule.mm());
     if (ref == nullptr || ref->mm == nullptr) {
       return base::MissingResourceError(
           rule.mm(), "MM_NOT_FOUND",
@@ -405,8 +410,14 @@ absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
     return InvalidFieldError(Join(field, "notifier"), "UNSUPPORTED_SETTING",
                              "rules cannot be bound to a notifier yet");
   }
+  return made;
+}
+
+absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
+                                 std::string_view field) {
+  ASSIGN_OR_RETURN(faults::Rule made, CompileRule(*machine, rule, field));
   sched::World::Scope scope(&machine->world());
-  return machine->world().faults().Arm(*std::move(made));
+  return machine->world().faults().Arm(std::move(made));
 }
 
 absl::Status SetUp(Machine* machine, const v1::Scenario& scenario,

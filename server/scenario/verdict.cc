@@ -4,6 +4,8 @@
 #include "server/scenario/verdict.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace mmfault::scenario {
 namespace {
@@ -13,6 +15,18 @@ bool Names(const v1::Expect& expect, const notifier::Protocol& protocol) {
                      [&protocol](const std::string& name) {
                        return name == protocol.id || name == protocol.family;
                      });
+}
+
+// Catalogue entries about the inside of mm_lock: they mean nothing where a
+// design takes no rmap lock.
+bool NeedsMmLock(const google::protobuf::RepeatedPtrField<std::string>& names) {
+  static constexpr std::array<std::string_view, 8> kInside = {
+      "P32", "P33", "P34", "P35", "P36", "P37", "P38", "P39"};
+  return !names.empty() &&
+         std::all_of(names.begin(), names.end(), [](const std::string& name) {
+           return std::find(kInside.begin(), kInside.end(), name) !=
+                  kInside.end();
+         });
 }
 
 bool IsViolation(v1::Verdict verdict) {
@@ -149,8 +163,12 @@ void Judge(const v1::Scenario& scenario, const notifier::Protocol& protocol,
       ExpectationsFor(scenario, protocol);
   for (const v1::Expect* expect : expectations) {
     const trace::Checker checker = *trace::CheckerByName(expect->checker());
+    const auto& numbers = expect->catalogue().empty() ? scenario.catalogue()
+                                                      : expect->catalogue();
+    const bool means_something =
+        applicable && (protocol.takes_all_locks || !NeedsMmLock(numbers));
     AddResult(*expect, scenario,
-              applicable ? tally.VerdictOf(checker) : v1::NOT_APPLICABLE,
+              means_something ? tally.VerdictOf(checker) : v1::NOT_APPLICABLE,
               tally.FiredIn(checker), result);
   }
   if (applicable) {
