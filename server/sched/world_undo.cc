@@ -4,6 +4,7 @@
 // Undo, snapshots and the state hash of a world; and the counters of its fault
 // rules, which are simulated state because a rule's next hit depends on them.
 
+#include <algorithm>
 #include <cstring>
 
 #include "server/sched/world.h"
@@ -82,8 +83,8 @@ void World::Restore(const Snapshot& snapshot) {
   counters_.resize(snapshot.counter_count);
   std::memcpy(arena_.root(), snapshot.root.data(), snapshot.root.size());
   for (int slot = 0; slot < kMaxTasks; ++slot) {
-    std::memcpy(arena_.frame_window(slot), snapshot.frames[slot].data(),
-                snapshot.frames[slot].size());
+    const std::vector<std::byte>& frames = snapshot.frames[slot];
+    std::copy(frames.begin(), frames.end(), arena_.frame_window(slot));
   }
   std::memcpy(arena_.heap(), snapshot.heap.data(), snapshot.heap.size());
 }
