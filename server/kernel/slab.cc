@@ -90,8 +90,7 @@ sched::Task<bool> capable(const char* where) {
   const int error = co_await FaultPoint(faults::Point::kCapable);
   co_await Point{{trace::OpKind::kRead, trace::Access::kRead,
                   Current()->object.key(4), where}};
-  co_return error == 0 && ThisWorld()->state().capable &&
-      !Current()->no_capability;
+  co_return error == 0 && !Current()->no_capability;
 }
 
 }  // namespace mmfault::kernel

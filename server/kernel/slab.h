@@ -47,7 +47,7 @@ inline void vfree(allocation* block) { kfree(block); }
 // The block now belongs to an object, not to the running call.
 void DisownAllocation(allocation* block);
 
-// capable(): whether the running task has the world's capability. A point.
+// capable(): whether the running task has the capability. A point.
 sched::Task<bool> capable(const char* where);
 
 }  // namespace mmfault::kernel

@@ -90,7 +90,7 @@ struct TaskRecord {
   std::array<HeldClass, kMaxHeldClasses> held;
   trace::Cell<uint64_t> grace_waits_for;  // readers a grace period still needs
   trace::Cell<uint64_t> wake_time_ns;     // virtual clock, while it sleeps
-  trace::Cell<bool> no_capability;        // this task lost it
+  trace::Cell<bool> no_capability;        // cannot do what needs it
   trace::Cell<int64_t> live_allocations;  // made and not freed by this task
   trace::Cell<uint64_t> faults_fired;  // rules that acted on this task
   trace::Cell<uint64_t> scope;  // number of the scripted call it is in

@@ -83,6 +83,7 @@ TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
     task.op_access = trace::Access::kRead;
     task.op_obj = task.object.key().bits;
     task.op_where = "start";
+    task.no_capability = !state_->capable;
     state_->alive |= Bit(slot);
     state_->enabled |= Bit(slot);
     RecomputeCpuGate();
