@@ -75,6 +75,20 @@ void AddVma(mm::mm_struct* mm, const VmaSetup& setup) {
   }
 }
 
+// A new process of an mm holds one of the users that belong to nobody, or one
+// more; none when the address space is gone.
+void TakeOwnReference(Program* program, MmRef* own) {
+  mm::mm_struct* mm = own->mm;
+  if (own->unowned > 0) {
+    own->unowned -= 1;
+  } else if (!mm->object.freed() && mm->mm_users.counter > 0) {
+    mm->mm_users.counter += 1;
+  } else {
+    return;
+  }
+  PushRef(program, own);
+}
+
 }  // namespace
 
 Machine::Machine(const notifier::Protocol& protocol,
@@ -116,6 +130,8 @@ void Machine::CreateMm(MmRef* ref, int64_t mm_users,
     AddVma(mm, setup);
   }
   ref->mm = mm;
+  ref->mm_id = mm->object.id;
+  ref->unowned = mm_users;
   NameMm(ref, mm);
 }
 
@@ -186,7 +202,7 @@ Program* Machine::CreateTask(const std::string& id, MmRef* own, bool stays) {
     rc = kLabelUnset;
   }
   if (own != nullptr && own->mm != nullptr) {
-    PushRef(program, own);
+    TakeOwnReference(program, own);
   }
   task->program = program;
   task->detached = true;

@@ -83,7 +83,8 @@ void Machine::OnCallback(const device::pending_callback& callback) {
 
 MmRef* Machine::RefOf(uint32_t mm_id) const {
   for (const auto& [id, ref] : mms_) {
-    if (ref->mm != nullptr && ref->mm->object.id == mm_id) {
+    const mm::mm_struct* mm = MmOf(ref);
+    if (mm != nullptr && mm->object.id == mm_id) {
       return ref;
     }
   }
@@ -101,20 +102,16 @@ void Machine::TeardownHook(sched::World* world, uint32_t mm, bool force) {
 // KILL: owners die and put what they hold; pins of others still count. What
 // belongs to nobody is put by a task of its own.
 void Machine::KillOwners(MmRef* ref) {
-  int64_t held = 0;
   for (const auto& [id, program] : tasks_) {
-    for (uint32_t i = 0; i < program->ref_count; ++i) {
-      held += program->refs[i] == ref ? 1 : 0;
-    }
     sched::TaskRecord* task = program->task;
     if (program->own == ref && task != nullptr) {
       kernel::send_sig(kernel::kSigKill, task);
     }
   }
   mm::mm_struct* mm = ref->mm;
-  const int64_t orphans = mm->mm_users.counter - held;
-  if (orphans > 0 && mm->orphan_users == 0) {
-    mm->orphan_users = static_cast<uint32_t>(orphans);
+  if (ref->unowned > 0) {
+    mm->orphan_users = static_cast<uint32_t>(ref->unowned);
+    ref->unowned = 0;
     sched::TaskRecord* task = world_->Spawn(PutOrphans, mm);
     CHECK(task != nullptr);
     task->detached = true;
@@ -123,7 +120,7 @@ void Machine::KillOwners(MmRef* ref) {
 }
 
 int Machine::Teardown(MmRef* ref, bool force) {
-  mm::mm_struct* mm = ref->mm;
+  mm::mm_struct* mm = MmOf(ref);
   if (mm == nullptr || mm->object.freed() || mm->mm_users.counter <= 0) {
     return -ESRCH;
   }

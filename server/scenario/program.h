@@ -59,9 +59,18 @@ const char* StepKindName(StepKind kind);
 
 struct MmRef {
   sched::Object object;
-  Cell<mm::mm_struct*> mm;  // null until it exists
-  Cell<bool> forced;        // ForceTeardown(FORCE) took it down
+  Cell<mm::mm_struct*> mm;  // null until it exists; may be freed
+  Cell<uint32_t> mm_id;     // its number: memory of a freed mm is used again
+  // Of its mm_users, those that belong to no task. A call's own pin (a device
+  // fault, a step of a task without a reference) is in neither count.
+  Cell<int64_t> unowned;
+  Cell<bool> forced;  // ForceTeardown(FORCE) took it down
 };
+// The mm, freed or not; null when there is none, or its memory is another's.
+inline mm::mm_struct* MmOf(const MmRef* ref) {
+  mm::mm_struct* mm = ref->mm;
+  return mm != nullptr && mm->object.id == ref->mm_id ? mm : nullptr;
+}
 struct FileRef {
   sched::Object object;
   Cell<mm::address_space*> file;

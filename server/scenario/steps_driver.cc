@@ -29,7 +29,7 @@ void NoteScan(StepOutcome* outcome) {
 
 Task<int> Register(const StepSpec* step, StepOutcome* outcome) {
   device::device* dev = step->dev;
-  mm_struct* mm = step->mm->mm;
+  mm_struct* mm = MmOf(step->mm);
   if (mm == nullptr) {
     co_return -ESRCH;
   }
@@ -67,13 +67,13 @@ Task<int> Unregister(const StepSpec* step, StepOutcome* outcome) {
   co_return rc;
 }
 
-mm_struct* MmOf(const StepSpec* step) {
+mm_struct* MmOfDevice(const StepSpec* step) {
   mm_struct* mm = step->dev->mn.mm;
-  return mm != nullptr || step->mm == nullptr ? mm : step->mm->mm.get();
+  return mm != nullptr || step->mm == nullptr ? mm : MmOf(step->mm);
 }
 
 Task<int> LookUp(const StepSpec* step, StepOutcome* outcome) {
-  mm_struct* mm = MmOf(step);
+  mm_struct* mm = MmOfDevice(step);
   if (mm == nullptr || mm->object.freed()) {
     co_return -ESRCH;
   }
@@ -98,7 +98,7 @@ Task<int> Establish(const StepSpec* step) {
         step->flag);
     co_return rc;
   }
-  mm_struct* mm = MmOf(step);
+  mm_struct* mm = MmOfDevice(step);
   if (mm == nullptr || mm->object.freed()) {
     co_return -ESRCH;
   }

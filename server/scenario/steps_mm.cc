@@ -55,6 +55,7 @@ Task<int> Fork(Program* program, mm_struct* parent, const StepSpec* step) {
     co_return rc;
   }
   step->child->mm = child;
+  step->child->mm_id = child->object.id;
   PushRef(program, step->child);
   co_return 0;
 }
@@ -91,7 +92,7 @@ Task<int> OnMm(Program* program, mm_struct* mm, const StepSpec* step) {
 // A task without a reference of its own takes one for the call, as
 // process_madvise() and ptrace do.
 Task<int> WithReference(Program* program, const StepSpec* step) {
-  mm_struct* mm = step->mm->mm;
+  mm_struct* mm = MmOf(step->mm);
   const bool alive = co_await mm::mmget_not_zero(mm);
   if (!alive) {
     co_return -ESRCH;
@@ -102,8 +103,10 @@ Task<int> WithReference(Program* program, const StepSpec* step) {
 }
 
 Task<int> Mmput(Program* program, const StepSpec* step) {
-  PopRef(program, step->mm);
-  co_await mm::mmput(step->mm->mm);
+  if (!PopRef(program, step->mm) && step->mm->unowned > 0) {
+    step->mm->unowned -= 1;
+  }
+  co_await mm::mmput(MmOf(step->mm));
   co_return 0;
 }
 
@@ -119,7 +122,7 @@ Task<int> RunMmStep(Program* program, const StepSpec* step) {
     const int rc = co_await mm::do_truncate(step->file->file, step->a);
     co_return rc;
   }
-  mm_struct* mm = step->mm->mm;
+  mm_struct* mm = MmOf(step->mm);
   if (mm == nullptr || mm->object.freed()) {
     co_return -ESRCH;
   }
@@ -137,7 +140,7 @@ Task<int> RunMmStep(Program* program, const StepSpec* step) {
 }
 
 Task<int> RunReferenceStep(Program* program, const StepSpec* step) {
-  mm_struct* mm = step->mm->mm;
+  mm_struct* mm = MmOf(step->mm);
   if (mm == nullptr) {
     co_return -ESRCH;
   }
