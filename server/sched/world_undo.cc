@@ -16,6 +16,13 @@ std::vector<std::byte> Copy(const std::byte* from, size_t size) {
   return {from, from + size};
 }
 
+// memcpy() may not be given null, which an empty vector's data() is.
+void PutBack(std::byte* to, const std::byte* from, size_t size) {
+  if (size != 0) {
+    std::memcpy(to, from, size);
+  }
+}
+
 uint64_t HashBytes(uint64_t hash, const std::byte* at, size_t size) {
   size_t i = 0;
   for (; i + 8 <= size; i += 8) {
@@ -43,8 +50,8 @@ void World::SetUndo(bool on) {
 void World::SaveFrames(int slot) {
   const uint64_t bytes = state_->tasks[slot].frame_top;
   const size_t offset = undo_frames_.size();
-  undo_frames_.resize(offset + bytes);
-  std::memcpy(undo_frames_.data() + offset, arena_.frame_window(slot), bytes);
+  const std::byte* frames = arena_.frame_window(slot);
+  undo_frames_.insert(undo_frames_.end(), frames, frames + bytes);
   undo_steps_.push_back({undo_log_.Mark(), slot, bytes, offset});
 }
 
@@ -53,8 +60,8 @@ void World::UndoStep() {
   const UndoRecord record = undo_steps_.back();
   undo_steps_.pop_back();
   undo_log_.Rollback(record.mark);
-  std::memcpy(arena_.frame_window(record.slot),
-              undo_frames_.data() + record.frame_offset, record.frame_bytes);
+  PutBack(arena_.frame_window(record.slot),
+          undo_frames_.data() + record.frame_offset, record.frame_bytes);
   undo_frames_.resize(record.frame_offset);
 }
 
@@ -86,7 +93,7 @@ void World::Restore(const Snapshot& snapshot) {
     const std::vector<std::byte>& frames = snapshot.frames[slot];
     std::copy(frames.begin(), frames.end(), arena_.frame_window(slot));
   }
-  std::memcpy(arena_.heap(), snapshot.heap.data(), snapshot.heap.size());
+  PutBack(arena_.heap(), snapshot.heap.data(), snapshot.heap.size());
 }
 
 uint64_t World::StateHash() const {
