@@ -1,0 +1,177 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// run_command.cc: `mmfault run FILE...`.
+
+#include "clients/cli/run_command.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "clients/cli/driver_process.h"
+#include "clients/cli/exit_codes.h"
+#include "clients/cli/output.h"
+#include "clients/cli/progress.h"
+#include "clients/cli/run_job.h"
+#include "clients/cli/shard.h"
+#include "server/report/junit.h"
+#include "server/report/text.h"
+
+namespace mmfault::cli {
+namespace {
+
+// A driver has come and gone in milliseconds; whoever waits longer than this
+// waits for one that is not coming.
+constexpr int kClientWaitSeconds = 60;
+
+v1::RunOptions OptionsFrom(const RunFlags& flags, const Shard& shard) {
+  v1::RunOptions options;
+  for (const std::string& protocol : flags.protocols) {
+    options.add_protocols(protocol);
+  }
+  for (const std::string& mutant : flags.mutants) options.add_mutants(mutant);
+  options.set_seed(flags.seed);
+  options.set_remote(flags.is_remote);
+  options.mutable_client_wait()->set_seconds(kClientWaitSeconds);
+  options.set_shard_index(shard.index);
+  options.set_shard_count(shard.count);
+  if (flags.schedule_count != 0) {
+    options.mutable_explore()->set_schedule_count(flags.schedule_count);
+  }
+  return options;
+}
+
+report::TableLayout LayoutFor(const std::vector<ScenarioFile>& files) {
+  report::TableLayout layout{.scenario_width = 8, .protocol_width = 14};
+  for (const ScenarioFile& file : files) {
+    layout.scenario_width =
+        std::max(layout.scenario_width, static_cast<int>(file.Stem().size()));
+  }
+  return layout;
+}
+
+// A malformed file has its own form of error: FILE:LINE:COLUMN: what.
+bool FailCreate(Context& context, const grpc::Status& status) {
+  const client::ErrorDetails details = client::DetailsOf(status);
+  const auto at = [&details](const char* key) {
+    const auto found = details.metadata.find(key);
+    return found == details.metadata.end() ? std::string() : found->second;
+  };
+  if (details.reason != "SCENARIO_MALFORMED" || at("line").empty()) {
+    return context.Fail(status);
+  }
+  const std::string place =
+      at("file") + ":" + at("line") + ":" + at("column") + ":";
+  std::string message = status.error_message();
+  if (message.rfind(place, 0) != 0) message = place + " " + message;
+  context.exit_code = kExitUsage;
+  std::cerr << message << "\n";
+  return false;
+}
+
+// Runs these files as one run and adds what came out to `whole`.
+bool RunFiles(Context& context, client::Session& session,
+              const std::vector<ScenarioFile>& files,
+              const v1::RunOptions& options,
+              const std::function<void(const v1::CaseResult&)>& on_case,
+              v1::Run* whole) {
+  v1::CreateRunRequest request;
+  *request.mutable_options() = options;
+  for (const ScenarioFile& file : files) {
+    v1::ScenarioSource& source = *request.add_scenarios();
+    source.set_text(file.text);
+    source.set_file(file.path);
+  }
+  const auto created =
+      session.Call(session.runs(), &v1::RunService::Stub::CreateRun, request);
+  if (!created.ok()) return FailCreate(context, created.status);
+  const std::string& name = created.value.run().name();
+  std::unique_ptr<DriverProcess> driver;
+  // A scenario without notifiers waits for nobody.
+  if (created.value.run().state() == v1::Run::STATE_WAITING_FOR_CLIENTS) {
+    std::string error;
+    driver = DriverProcess::Start(context.address(), name, files.front().path,
+                                  &error);
+    if (driver == nullptr) return context.FailInfrastructure(error);
+  }
+  Progress progress;
+  const auto run = FollowRun(session, name, progress, on_case);
+  if (!run.ok()) return context.Fail(run.status);
+  MergeRun(run.value, whole);
+  if (driver != nullptr && driver->Wait() != kExitOk) {
+    return context.FailInfrastructure("the driver process has failed");
+  }
+  return true;
+}
+
+// With remote notifiers each file is a run of its own: a notifier is bound once
+// in a run, and each scenario has its own drivers.
+std::vector<std::vector<ScenarioFile>> Batches(
+    const RunFlags& flags, const std::vector<ScenarioFile>& files) {
+  if (!flags.is_remote) return {files};
+  std::vector<std::vector<ScenarioFile>> batches;
+  for (const ScenarioFile& file : files) batches.push_back({file});
+  return batches;
+}
+
+bool Finish(Context& context, const RunFlags& flags, const v1::Run& run) {
+  if (context.is_json()) {
+    std::cout << ToJson(run);
+  } else {
+    std::cout << report::RenderFooter(run) << std::flush;
+  }
+  if (!flags.junit.empty() &&
+      !WriteFile(flags.junit, report::RenderJunit(run))) {
+    return context.FailInfrastructure(flags.junit + ": cannot be written");
+  }
+  context.exit_code = ExitCodeFor(run);
+  return true;
+}
+
+}  // namespace
+
+bool RunScenarios(Context& context, const RunFlags& flags) {
+  if (flags.paths.empty()) {
+    return context.FailUsage(
+        "run: name scenario files, or directories of *.textproto",
+        "`mmfault init` writes an example to run");
+  }
+  Shard shard;
+  std::string error;
+  const Environment environment = [](const char* name) {
+    return std::getenv(name);
+  };
+  if (!ResolveShard(flags.shard, environment, &shard, &error)) {
+    return context.FailUsage(error);
+  }
+  std::vector<ScenarioFile> files;
+  if (!ReadScenarioFiles(flags.paths, &files, &error)) {
+    return context.FailUsage(error);
+  }
+  if (!TouchShardStatusFile(environment)) {
+    return context.FailInfrastructure(
+        "the file of TEST_SHARD_STATUS_FILE cannot be written");
+  }
+  client::Session* session = context.Connect(flags.is_remote);
+  if (session == nullptr) return false;
+
+  const report::TableLayout layout = LayoutFor(files);
+  if (!context.is_json()) std::cout << report::RenderHeader(layout);
+  const auto on_case = [&](const v1::CaseResult& result) {
+    if (context.is_json()) return;
+    std::cout << report::RenderCase(result, layout) << std::flush;
+  };
+  v1::RunOptions options = OptionsFrom(flags, shard);
+  v1::Run whole;
+  for (const std::vector<ScenarioFile>& batch : Batches(flags, files)) {
+    if (!RunFiles(context, *session, batch, options, on_case, &whole)) {
+      return false;
+    }
+    // One seed for all, the first that the server drew.
+    options.set_seed(whole.options().seed());
+  }
+  return Finish(context, flags, whole);
+}
+
+}  // namespace mmfault::cli

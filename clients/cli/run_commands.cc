@@ -1,0 +1,218 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// run_commands.cc: `mmfault run`, its subcommands, and `mmfault replay`.
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/event_text.h"
+#include "clients/cli/exit_codes.h"
+#include "clients/cli/names.h"
+#include "clients/cli/output.h"
+#include "clients/cli/run_command.h"
+#include "clients/cli/run_job.h"
+#include "clients/cli/unary.h"
+#include "server/report/text.h"
+
+namespace mmfault::cli {
+namespace {
+
+using Stub = v1::RunService::Stub;
+
+std::string RunTable(const v1::ListRunsResponse& response) {
+  Table table({"RUN", "STATE", "OUTCOME", "CASES", "SCHEDULES", "SEED"});
+  for (const v1::Run& run : response.runs()) {
+    table.Add({LastPart(run.name()),
+               Lower(v1::Run::State_Name(run.state()), "STATE_"),
+               Lower(v1::Run::Outcome_Name(run.outcome()), "OUTCOME_"),
+               std::to_string(run.done_case_count()) + "/" +
+                   std::to_string(run.case_count()),
+               std::to_string(run.schedule_count()),
+               std::to_string(run.options().seed())});
+  }
+  return table.ToString();
+}
+
+void ListRuns(Context& context) {
+  client::Session* session = context.ConnectToServer("a run");
+  if (session == nullptr) return;
+  ListAndPrint(context, *session, session->runs(), &Stub::ListRuns,
+               v1::ListRunsRequest(), RunTable);
+}
+
+// Calls a method that takes a run's name.
+template <typename Request, typename Response, typename Text>
+void CallOnRun(Context& context, const std::string& name,
+               grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                            const Request&, Response*),
+               Text text) {
+  client::Session* session = context.ConnectToServer("a run");
+  if (session == nullptr) return;
+  Request request;
+  request.set_name(RunName(name));
+  CallAndPrint(context, *session, session->runs(), method, request, text);
+}
+
+void GetRun(Context& context, const std::string& name) {
+  CallOnRun(context, name, &Stub::GetRun, [](const v1::GetRunResponse& answer) {
+    return report::RenderText(answer.run());
+  });
+}
+
+void CancelRun(Context& context, const std::string& name) {
+  CallOnRun(context, name, &Stub::CancelRun,
+            Saying<v1::CancelRunResponse>("cancelled " + RunName(name)));
+}
+
+void DeleteRun(Context& context, const std::string& name) {
+  CallOnRun(context, name, &Stub::DeleteRun,
+            Saying<v1::DeleteRunResponse>("deleted " + RunName(name)));
+}
+
+struct TraceFlags {
+  std::string run;
+  int64_t case_index = 0;
+  int64_t violation_index = 0;
+  std::string capsule_file;
+};
+
+void FetchTrace(Context& context, const TraceFlags& flags) {
+  client::Session* session = context.ConnectToServer("a run");
+  if (session == nullptr) return;
+  v1::FetchTraceRequest request;
+  request.set_name(RunName(flags.run));
+  request.set_case_index(flags.case_index);
+  request.set_violation_index(flags.violation_index);
+  grpc::ClientContext call;
+  const auto reader = session->runs().FetchTrace(&call, request);
+  v1::FetchTraceResponse response;
+  while (reader->Read(&response)) {
+    if (context.is_json()) {
+      std::cout << ToJson(response);
+    } else {
+      if (response.has_violation()) {
+        std::cout << ViolationText(response.violation()) << "\n";
+      }
+      for (const v1::Event& event : response.events()) {
+        std::cout << EventLine(event);
+      }
+    }
+    if (response.has_capsule() && !flags.capsule_file.empty() &&
+        !WriteFile(flags.capsule_file,
+                   response.capsule().SerializeAsString())) {
+      context.FailInfrastructure(flags.capsule_file + ": cannot be written");
+      return;
+    }
+  }
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) context.Fail(status);
+}
+
+struct ReplayFlags {
+  std::string file;
+  int64_t until = 0;
+};
+
+bool Replay(Context& context, const ReplayFlags& flags) {
+  std::string bytes;
+  v1::CreateRunRequest request;
+  if (!ReadFile(flags.file, &bytes)) {
+    return context.FailUsage(flags.file + ": cannot be read");
+  }
+  if (!request.mutable_capsule()->ParseFromString(bytes)) {
+    return context.FailUsage(
+        flags.file + ": not a capsule",
+        "`mmfault run trace RUN --capsule FILE` makes one");
+  }
+  request.set_until_step(flags.until);
+  client::Session* session = context.Connect();
+  if (session == nullptr) return false;
+  const auto created =
+      session->Call(session->runs(), &Stub::CreateRun, request);
+  if (!created.ok()) return context.Fail(created.status);
+  Progress progress;
+  const auto run = FollowRun(*session, created.value.run().name(), progress,
+                             [](const v1::CaseResult&) {});
+  if (!run.ok()) return context.Fail(run.status);
+  std::cout << (context.is_json() ? ToJson(run.value)
+                                  : report::RenderText(run.value));
+  const bool found =
+      std::any_of(run.value.results().begin(), run.value.results().end(),
+                  [](const v1::CaseResult& result) {
+                    return result.violations_size() > 0;
+                  });
+  context.exit_code = found ? kExitUnmet : ExitCodeFor(run.value);
+  return true;
+}
+
+void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
+  run.add_option("PATH", flags.paths,
+                 "Scenario files, or directories of *.textproto");
+  run.add_option("--protocol", flags.protocols,
+                 "Protocol or family, or `all`, instead of the scenarios' own; "
+                 "may be repeated");
+  run.add_option("--seed", flags.seed, "Seed of every search; 0: their own");
+  run.add_option("--schedules", flags.schedule_count,
+                 "Executions for each case; 0: the scenarios' own")
+      ->check(CLI::NonNegativeNumber);
+  run.add_flag("--remote", flags.is_remote,
+               "Another process answers every notifier, over gRPC");
+  run.add_option("--junit", flags.junit, "Writes a JUnit XML file");
+  run.add_option("--shard", flags.shard,
+                 "Runs part I of N of the cases, as I/N, I from 0");
+  run.add_option("--mutant", flags.mutants,
+                 "Plants a mistake in the protocol; may be repeated");
+}
+
+}  // namespace
+
+void AddRunCommands(CLI::App& app, Context& context) {
+  CLI::App* run = app.add_subcommand("run", "Run scenarios, look at runs");
+  auto flags = std::make_shared<RunFlags>();
+  AddScenarioOptions(*run, *flags);
+  run->require_subcommand(0, 1);
+  run->callback([run, flags, &context] {
+    if (run->get_subcommands().empty()) RunScenarios(context, *flags);
+  });
+
+  run->add_subcommand("list", "List the server's runs")->callback([&context] {
+    ListRuns(context);
+  });
+  using Action = void (*)(Context&, const std::string&);
+  const auto add = [run, &context](const char* verb, const char* text,
+                                   Action action) {
+    CLI::App* command = run->add_subcommand(verb, text);
+    auto name = std::make_shared<std::string>();
+    command->add_option("RUN", *name, "The run")->required();
+    command->callback([name, action, &context] { action(context, *name); });
+  };
+  add("get", "Show a run and its results", GetRun);
+  add("cancel", "End a run early", CancelRun);
+  add("delete", "Forget a run", DeleteRun);
+
+  CLI::App* trace =
+      run->add_subcommand("trace", "Show the events of a violation");
+  auto trace_flags = std::make_shared<TraceFlags>();
+  trace->add_option("RUN", trace_flags->run, "The run")->required();
+  trace->add_option("--case", trace_flags->case_index, "Which case, from 0");
+  trace->add_option("--violation", trace_flags->violation_index,
+                    "Which of its violations, from 0");
+  trace->add_option("--capsule", trace_flags->capsule_file,
+                    "Writes what `mmfault replay` takes");
+  trace->callback(
+      [trace_flags, &context] { FetchTrace(context, *trace_flags); });
+}
+
+void AddReplayCommand(CLI::App& app, Context& context) {
+  CLI::App* replay =
+      app.add_subcommand("replay", "Repeat one execution from its capsule");
+  auto flags = std::make_shared<ReplayFlags>();
+  replay->add_option("CAPSULE", flags->file, "The file")->required();
+  replay->add_option("--until", flags->until, "End before this step");
+  replay->callback([flags, &context] { Replay(context, *flags); });
+}
+
+}  // namespace mmfault::cli
