@@ -52,7 +52,10 @@ struct Lock {
 
   static constexpr int16_t kDeadOwner = 0x7fff;
   bool dead() const { return owner == kDeadOwner; }
-  ObjKey key() const { return {ObjType::kLock, id}; }
+  // The part of the key is the class, so that a story can name any lock.
+  ObjKey key() const {
+    return {ObjType::kLock, id, static_cast<uint32_t>(lock_class)};
+  }
   bool held_by(int slot) const { return owner == slot + 1; }
   bool read_held_by(int slot) const { return (readers >> slot & 1) != 0; }
   bool free_for_write() const { return owner == 0 && readers == 0; }

@@ -126,7 +126,8 @@ sched::Task<int> do_truncate(address_space* file, uint64_t size_pages) {
     co_await UnmapMapping(vma, size_pages);
   }
   co_await RmapWalkUnlock(&file->i_mmap_lock, "unmap_mapping_range");
-  for (uint64_t index = size_pages; index < old_size; ++index) {
+  // To the very end: the file may have grown since old_size was read.
+  for (uint64_t index = size_pages; index < file->size_max; ++index) {
     page* p = file->pages[index];
     if (p != nullptr) {
       file->pages[index] = nullptr;

@@ -258,8 +258,8 @@ sched::Task<int> copy_page_range(mm_struct* child, vm_area_struct* to,
                                  vm_area_struct* from, bool failed) {
   mm_struct* mm = from->vm_mm;
   const bool cow = (from->vm_flags & VM_SHARED) == 0;
-  if (!cow) {
-    co_return 0;  // shared memory is faulted in again by the child
+  if (!cow || from->anon_vma == nullptr) {
+    co_return 0;  // nothing private yet: the child faults it in by itself
   }
   mmu_notifier_range range{mm, from->vm_start, from->vm_end,
                            Event::kProtectionPage, true};

@@ -139,6 +139,8 @@ void Machine::NameMm(MmRef* ref, mm::mm_struct* mm) {
   for (const auto& [id, known] : mms_) {
     if (known == ref) {
       world_->SetName(mm->object.id, id);
+      world_->SetName(mm->mmap_sem.id, "mmap_sem(" + id + ")");
+      world_->SetName(mm->page_table_lock.id, "page_table_lock(" + id + ")");
     }
   }
 }

@@ -8,7 +8,7 @@
 #include <cstdio>
 
 #include "server/check/explain.h"
-#include "server/kernel/errno.h"
+#include "server/kernel/lock.h"
 #include "server/scenario/compile.h"
 
 namespace mmfault::scenario {
@@ -76,6 +76,12 @@ std::string HashText(uint64_t hash) {
 std::string ObjectName(const Machine& machine, trace::ObjKey key) {
   if (key.type() == trace::ObjType::kMemory) {
     return "memory";
+  }
+  const bool named = machine.world().HasName(key.id());
+  if (key.type() == trace::ObjType::kLock && !named) {
+    const auto lock_class = static_cast<kernel::LockClass>(key.part());
+    return std::string(kernel::LockClassName(lock_class)) + "#" +
+           std::to_string(key.id());
   }
   return machine.world().NameOf(key);
 }

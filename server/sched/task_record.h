@@ -92,7 +92,7 @@ struct TaskRecord {
   trace::Cell<uint64_t> wake_time_ns;     // virtual clock, while it sleeps
   trace::Cell<bool> no_capability;        // cannot do what needs it
   trace::Cell<int64_t> live_allocations;  // made and not freed by this task
-  trace::Cell<uint64_t> faults_fired;  // rules that acted on this task
+  trace::Cell<uint64_t> faults_fired;     // rules that acted on this task
   trace::Cell<uint64_t> scope;  // number of the scripted call it is in
 
   // Work bounds, for §O12: VMA steps since the last signal test, and the most.

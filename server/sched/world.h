@@ -65,9 +65,9 @@ struct WorldState {
   trace::Cell<uint64_t> cpu_gate;  // tasks kept off a CPU by a non-preemptible
   trace::Cell<uint32_t> next_id;
   trace::Cell<uint64_t> time_ns;
-  trace::Cell<bool> capable;  // what a new task begins with
+  trace::Cell<bool> capable;              // what a new task begins with
   trace::Cell<bool> forced;               // ForceTeardown(FORCE) has been used
-  trace::Cell<uint32_t> dead_tasks;  // stopped by a kernel BUG
+  trace::Cell<uint32_t> dead_tasks;       // stopped by a kernel BUG
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
   trace::Cell<uint64_t> violated;         // a bit per checker
   std::array<trace::Violation, kMaxViolations> violations;
@@ -142,6 +142,7 @@ class World : private faults::DecisionSource {
   // Names given by users, for stories only; not simulated state.
   void SetName(uint32_t id, std::string name);
   std::string NameOf(trace::ObjKey key) const;
+  bool HasName(uint32_t id) const { return names_.contains(id); }
 
   // --- Tasks ---------------------------------------------------------------
 
@@ -290,6 +291,7 @@ class World : private faults::DecisionSource {
   uint64_t Draw(uint64_t point, uint64_t scope, uint64_t hit) const override;
 
   void SaveFrames(int slot);
+  void ForgetNewNames();
   void BeginStep(TaskRecord& task);
   void ResumeUntilYield(TaskRecord& task);
   void EndCurrent(TaskState state);

@@ -63,6 +63,12 @@ void World::UndoStep() {
   PutBack(arena_.frame_window(record.slot),
           undo_frames_.data() + record.frame_offset, record.frame_bytes);
   undo_frames_.resize(record.frame_offset);
+  ForgetNewNames();
+}
+
+// Numbers are given again after going back, to other things.
+void World::ForgetNewNames() {
+  names_.erase(names_.lower_bound(state_->next_id), names_.end());
 }
 
 void World::UndoTo(size_t depth) {
@@ -94,6 +100,7 @@ void World::Restore(const Snapshot& snapshot) {
     std::copy(frames.begin(), frames.end(), arena_.frame_window(slot));
   }
   PutBack(arena_.heap(), snapshot.heap.data(), snapshot.heap.size());
+  ForgetNewNames();
 }
 
 uint64_t World::StateHash() const {
