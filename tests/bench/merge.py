@@ -7,7 +7,8 @@ Each input is what tests/bench/report.h writes:
 
   {"name": {"value": 0.97, "unit": "ratio", "bar": 0.9, "better": "higher"}}
 
-The output has the same form. Exits with 1 when a value misses its bar, is
+A value that has to be near its bar has "better": "near" and a "tolerance". The
+output has the same form. Exits with 1 when a value misses its bar, is
 missing where there is a bar, or a name comes twice.
 """
 
@@ -35,9 +36,18 @@ def misses(row):
         return False
     if row["value"] is None:
         return True
+    if row["better"] == "near":
+        return abs(row["value"] - row["bar"]) > row["tolerance"]
     if row["better"] == "higher":
         return row["value"] < row["bar"]
     return row["value"] > row["bar"]
+
+
+def bar_text(row):
+    """The row's bar as a reader would write it."""
+    if row["better"] == "near":
+        return f"{row['bar']} +- {row['tolerance']}"
+    return f"{'>=' if row['better'] == 'higher' else '<='} {row['bar']}"
 
 
 def write(path, rows):
@@ -65,9 +75,8 @@ def main(argv):
     print(f"{len(rows)} values in {arguments.output}; "
           f"{judged - len(missed)} of {judged} bars met")
     for name, row in missed.items():
-        sign = ">=" if row["better"] == "higher" else "<="
         print(f"MISSED {name}: {row['value']} {row['unit']}, "
-              f"bar {sign} {row['bar']}")
+              f"bar {bar_text(row)}")
     return 1 if missed else 0
 
 

@@ -45,6 +45,16 @@ class MergeTest(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertEqual(list(merged), ["a", "b"])
 
+    def test_a_bar_may_have_two_sides(self):
+        near = [dict(row(value, 2, "near"), tolerance=0.2)
+                for value in (1.79, 1.81, 2.19, 2.21)]
+        code, _, printed = self.run_merge(
+            {"under": near[0], "low": near[1], "high": near[2], "over": near[3]})
+        self.assertEqual(code, 1)
+        self.assertIn("MISSED under: 1.79 ratio, bar 2 +- 0.2", printed)
+        self.assertIn("MISSED over:", printed)
+        self.assertIn("2 of 4 bars met", printed)
+
     def test_names_what_misses_its_bar(self):
         code, merged, printed = self.run_merge({
             "low": row(0.8, 0.9),

@@ -21,18 +21,41 @@ void WriteNumber(std::ostream& out, double value) {
   }
 }
 
+const char* Name(Report::Better better) {
+  switch (better) {
+    case Report::Better::kHigher:
+      return "higher";
+    case Report::Better::kLower:
+      return "lower";
+    case Report::Better::kNear:
+      return "near";
+  }
+  return "";
+}
+
 }  // namespace
 
 void Report::Add(const std::string& name, double value, const std::string& unit,
                  Better better, std::optional<double> bar) {
-  std::cout << std::left << std::setw(36) << name << " " << std::right
-            << std::setw(12) << value << " " << unit;
-  if (bar) {
-    std::cout << "  (bar " << (better == Better::kHigher ? ">= " : "<= ")
-              << *bar << ")";
+  Keep({name, value, unit, better, bar, 0});
+}
+
+void Report::AddWithin(const std::string& name, double value,
+                       const std::string& unit, double bar, double tolerance) {
+  Keep({name, value, unit, Better::kNear, bar, tolerance});
+}
+
+void Report::Keep(const Row& row) {
+  std::cout << std::left << std::setw(36) << row.name << " " << std::right
+            << std::setw(12) << row.value << " " << row.unit;
+  if (row.better == Better::kNear) {
+    std::cout << "  (bar " << *row.bar << " +- " << row.tolerance << ")";
+  } else if (row.bar) {
+    std::cout << "  (bar " << (row.better == Better::kHigher ? ">= " : "<= ")
+              << *row.bar << ")";
   }
   std::cout << std::endl;
-  rows_.push_back({name, value, unit, better, bar});
+  rows_.push_back(row);
 }
 
 bool Report::WriteJson(const std::string& path) const {
@@ -48,8 +71,11 @@ bool Report::WriteJson(const std::string& path) const {
     } else {
       out << "null";
     }
-    out << ", \"better\": \""
-        << (row.better == Better::kHigher ? "higher" : "lower") << "\"}";
+    out << ", \"better\": \"" << Name(row.better) << "\"";
+    if (row.better == Better::kNear) {
+      out << ", \"tolerance\": " << row.tolerance;
+    }
+    out << "}";
     separator = ",\n";
   }
   out << "\n}\n";
