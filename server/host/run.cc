@@ -64,6 +64,18 @@ v1::CaseResult MissingResult(const PlannedCase& planned,
   return result;
 }
 
+// What was not broken in a part of the schedules may be broken in the rest.
+void Cut(v1::CaseResult* result) {
+  result->set_inconclusive_cause("cancelled");
+  result->set_met(false);
+  for (v1::CheckerResult& checker : *result->mutable_checkers()) {
+    if (checker.verdict() == v1::HOLDS) {
+      checker.set_verdict(v1::INCONCLUSIVE);
+      checker.set_met(false);
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<scenario::Story> TellCapsule(const PlannedCase& planned,
@@ -193,6 +205,9 @@ void Run::Execute() {
       break;
     }
     *result->mutable_elapsed() = ToProto(Clock::now() - begin);
+    if (planned.remote) {
+      result->set_remote(true);
+    }
     AddResult(*std::move(result));
   }
   if (!cancelled_) {
@@ -233,7 +248,7 @@ absl::StatusOr<v1::CaseResult> Run::ExecuteCase(const PlannedCase& planned) {
   absl::StatusOr<v1::CaseResult> result =
       scenario::RunCase(*planned.scenario, *planned.protocol, options);
   if (result.ok() && cancelled_) {
-    result->set_inconclusive_cause("cancelled");
+    Cut(&*result);
   }
   return result;
 }
