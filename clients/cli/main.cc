@@ -4,12 +4,27 @@
 // main.cc: `mmfault`, the command line.
 
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_codes.h"
 
 namespace mmfault::cli {
 namespace {
+
+// CLI11 says of an unknown word only that something else is missing.
+std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
+  const std::vector<std::string> unknown = app->remaining(true);
+  const std::string what =
+      unknown.empty() ? error.what() : "nothing is called " + unknown.front();
+  std::string command = "mmfault";
+  for (const CLI::App* at = app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  return "mmfault: " + what + "\n  next: " + command + " --help\n";
+}
 
 int Main(int argc, char** argv) {
   CLI::App app(
@@ -18,6 +33,7 @@ int Main(int argc, char** argv) {
       "mmfault");
   Context context;
   AddCommands(app, context);
+  app.failure_message(FailureMessage);
   if (argc == 1) {
     std::cout << app.help();
     return kExitUsage;
