@@ -162,6 +162,34 @@ void HostedWorld::CallObservers(const absl::Status& alive) {
   observers_ = std::move(kept);
 }
 
+void HostedWorld::JoinCall(
+    Joined& call, const std::string& request, const std::string& id,
+    std::function<void(const absl::Status&, const std::string&)> done) {
+  if (call.request != request) {
+    done(base::MakeError(
+             absl::StatusCode::kFailedPrecondition, "REQUEST_ID_REUSED",
+             "request_id \"" + id +
+                 "\" came before with another request; take a new one",
+             {{"request_id", id}}),
+         "");
+    return;
+  }
+  call.others.push_back(std::move(done));
+}
+
+void HostedWorld::EndCall(const std::string& id, const absl::Status& status,
+                          const std::string& response) {
+  const auto it = in_flight_.find(id);
+  if (it == in_flight_.end()) {
+    return;
+  }
+  const Joined call = std::move(it->second);
+  in_flight_.erase(it);
+  for (const auto& other : call.others) {
+    other(status, response);
+  }
+}
+
 // Everybody who waits for something of the world gets the status instead.
 void HostedWorld::FailEverything(const absl::Status& status) {
   if (advancing_ != nullptr) {

@@ -134,7 +134,9 @@ class HostedWorld final : public RemoteSession,
   TaskBook& tasks() { return tasks_; }
   EventRing& events() { return events_; }
   FaultBook& faults() { return faults_; }
-  bool HasClient(const std::string& id) const { return FindClient(id) != nullptr; }
+  bool HasClient(const std::string& id) const {
+    return FindClient(id) != nullptr;
+  }
   const v1::WorldSettings& settings() const { return plan_.settings; }
   const scenario::Bounds& bounds() const { return bounds_; }
   int64_t generation() const { return generation_; }
@@ -192,15 +194,21 @@ class HostedWorld final : public RemoteSession,
   // The id of the client that answers for a device; "" when none does.
   std::string ClientOf(const device::device* dev) const;
 
-  // Calls that are under way with a request id: a repetition joins.
+  // Starts a call, unless it came before (`id` is its request id, empty:
+  // never): then the answer is that of before, also of one that is under way.
+  // `start(done)` begins the call.
+  template <typename Response, typename Request, typename Start>
+  void Once(const std::string& id, const Request& request, Done<Response> done,
+            Start start);
+
+ private:
+  // Repetitions of a call that is under way.
   struct Joined {
-    std::string fingerprint;
+    std::string request;
     std::vector<std::function<void(const absl::Status&, const std::string&)>>
         others;
   };
-  std::map<std::string, Joined>& in_flight() { return in_flight_; }
 
- private:
   struct Client {
     std::string id;
     std::shared_ptr<ClientStream> stream;
@@ -267,6 +275,11 @@ class HostedWorld final : public RemoteSession,
   bool Hurry() const { return has_mail_.load(std::memory_order_relaxed); }
   void FailEverything(const absl::Status& status);
   void CallObservers(const absl::Status& alive);
+  void JoinCall(
+      Joined& call, const std::string& request, const std::string& id,
+      std::function<void(const absl::Status&, const std::string&)> done);
+  void EndCall(const std::string& id, const absl::Status& status,
+               const std::string& response);
 
   // --- Moving (world_move.cc)
   bool Move(uint64_t quantum);
@@ -408,6 +421,46 @@ class HostedWorld final : public RemoteSession,
   std::optional<std::pair<faults::Point, int>> stands_at_;
   std::vector<std::function<void()>> deferred_calls_;
 };
+
+template <typename Response, typename Request, typename Start>
+void HostedWorld::Once(const std::string& id, const Request& request,
+                       Done<Response> done, Start start) {
+  if (id.empty()) {
+    start(std::move(done));
+    return;
+  }
+  Response before;
+  const absl::StatusOr<bool> found = requests_.Find(id, request, &before);
+  if (!found.ok()) {
+    done(found.status());
+    return;
+  }
+  if (*found) {
+    done(std::move(before));
+    return;
+  }
+  const auto [it, is_new] = in_flight_.try_emplace(id);
+  if (!is_new) {
+    JoinCall(it->second, request.GetTypeName() + request.SerializeAsString(),
+             id, [done](const absl::Status& status, const std::string& bytes) {
+               Response response;
+               CHECK(!status.ok() || response.ParseFromString(bytes));
+               done(status.ok() ? absl::StatusOr<Response>(std::move(response))
+                                : status);
+             });
+    return;
+  }
+  it->second.request = request.GetTypeName() + request.SerializeAsString();
+  start([this, id, request, done](absl::StatusOr<Response> result) {
+    std::string bytes;
+    if (result.ok()) {
+      requests_.Keep(id, request, *result);
+      bytes = result->SerializeAsString();
+    }
+    EndCall(id, result.status(), bytes);
+    done(std::move(result));
+  });
+}
 
 }  // namespace mmfault::host
 

@@ -46,6 +46,11 @@ std::vector<std::string> TaskBook::End(TaskEntry* entry) {
   return forgotten;
 }
 
+void TaskBook::Remove(TaskEntry* entry) {
+  by_program_.erase(entry->program);
+  entries_.erase(entries_.find(entry->id));
+}
+
 void TaskBook::Given(TaskEntry* entry, scenario::StepSpec* step) {
   entry->given.push_back(step);
   entry->given_count += 1;

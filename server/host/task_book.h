@@ -76,6 +76,9 @@ class TaskBook {
   // it.
   std::vector<std::string> End(TaskEntry* entry);
 
+  // Takes back an Add().
+  void Remove(TaskEntry* entry);
+
   void Given(TaskEntry* entry, scenario::StepSpec* step);
 
   uint64_t Wait(TaskEntry* entry, int64_t index, uint64_t limit, StepDone done);

@@ -23,11 +23,11 @@ absl::Status CheckMm(const scenario::Machine& machine,
   if (step.mm == nullptr || !NeedsMm(step.kind)) {
     return absl::OkStatus();
   }
-  const mm::mm_struct* mm = step.mm->mm;
-  if (mm == nullptr || !mm->object.freed()) {
+  const mm::mm_struct* mm = scenario::MmOf(step.mm);
+  if (step.mm->mm == nullptr || (mm != nullptr && !mm->object.freed())) {
     return absl::OkStatus();
   }
-  const std::string id = machine.NameOf(mm->object.id);
+  const std::string id = machine.NameOf(step.mm->mm_id);
   return base::WrongStateError(
       "mms/" + id, "MM_ALREADY_FREED",
       "the last reference to mm \"" + id + "\" is gone", {{"mm", id}});

@@ -85,7 +85,7 @@ std::string LockedBy(const HostedWorld& world, const mm::mm_struct* mm) {
     const scenario::StepSpec& step = *entry->given.front();
     const bool registers = step.kind == scenario::StepKind::kRegister ||
                            step.kind == scenario::StepKind::kUnregister;
-    const mm::mm_struct* target = step.mm != nullptr    ? step.mm->mm.get()
+    const mm::mm_struct* target = step.mm != nullptr    ? scenario::MmOf(step.mm)
                                   : step.dev != nullptr ? step.dev->mn.mm.get()
                                                         : nullptr;
     const uint32_t held =
@@ -190,8 +190,10 @@ v1::Mm ViewMm(HostedWorld& world, const std::string& id,
               const scenario::MmRef& ref) {
   v1::Mm out;
   out.set_name(world.name() + "/mms/" + id);
-  const mm::mm_struct* mm = ref.mm;
+  const mm::mm_struct* mm = scenario::MmOf(&ref);
+  out.set_forced(ref.forced);
   if (mm == nullptr) {
+    out.set_exit_phase(v1::Mm::EXIT_PHASE_DEAD);
     return out;
   }
   out.set_mm_users(mm->mm_users.counter);
@@ -207,7 +209,6 @@ v1::Mm ViewMm(HostedWorld& world, const std::string& id,
   if (parent != nullptr) {
     out.set_parent(RefId(world, parent));
   }
-  out.set_forced(ref.forced);
   return out;
 }
 

@@ -18,13 +18,16 @@
 #include <iostream>
 #include <string>
 #include <thread>
+#include <utility>
 
+#include "server/api/services.h"
 #include "server/base/error.h"
 #include "server/main/flags.h"
 #include "server/main/health_check.h"
 #include "server/main/logging.h"
 #include "server/main/port_file.h"
 #include "server/main/server.h"
+#include "server/main/with_services.h"
 
 namespace mmfault::server {
 namespace {
@@ -100,7 +103,11 @@ int Serve(const Flags& flags) {
   BlockDrainSignals();
   InitLogging(flags.log_level, flags.log_json);
   std::future<int> signal = FirstDrainSignal();
-  auto server = Server::Start(OptionsFrom(flags));
+  Server::Options options = OptionsFrom(flags);
+  api::Services services = api::MakeServices(flags.limits);
+  options.services = std::move(services.services);
+  options.on_drain = std::move(services.on_drain);
+  auto server = Server::Start(std::move(options));
   if (!server.ok()) return Fail(server.status());
   const absl::Status announced = Announce(**server, flags);
   if (!announced.ok()) return Fail(announced);

@@ -1,0 +1,260 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/api/attach_stream.h"
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "server/api/error_status.h"
+#include "server/base/error.h"
+#include "server/base/status_macros.h"
+#include "server/host/wall_time.h"
+
+namespace mmfault::api {
+namespace {
+
+using Clock = host::Executor::Clock;
+using Reactor = grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>;
+
+class AttachReactor;
+
+// What the session holds: it may outlive the RPC.
+class Outlet final : public host::ClientStream {
+ public:
+  explicit Outlet(AttachReactor* reactor) : reactor_(reactor) {}
+
+  bool Send(v1::AttachResponse message) override;
+  void End(const absl::Status& status) override;
+
+  // The RPC is over; messages go nowhere from now on.
+  void Disconnect() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    reactor_ = nullptr;
+  }
+
+ private:
+  friend class AttachReactor;
+
+  // Requires the lock.
+  void WriteNext();
+
+  std::mutex mutex_;
+  AttachReactor* reactor_;                // null: the RPC is over
+  std::deque<v1::AttachResponse> queue_;  // the front is being written
+  bool writing_ = false;
+  std::optional<absl::Status> end_;  // after the queue
+  bool finished_ = false;
+};
+
+class AttachReactor final : public Reactor {
+ public:
+  AttachReactor(FindSession find, host::Executor* executor)
+      : find_(std::move(find)),
+        executor_(executor),
+        outlet_(std::make_shared<Outlet>(this)) {
+    StartRead(&request_);
+  }
+
+ private:
+  friend class Outlet;
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      // Half-closed or broken: the client is gone.
+      outlet_->End(absl::OkStatus());
+      return;
+    }
+    lease_->Renew();
+    const absl::Status status = HandleMessage();
+    if (!status.ok()) {
+      outlet_->End(status);
+    }
+    const std::lock_guard<std::mutex> lock(outlet_->mutex_);
+    if (!outlet_->finished_) {
+      StartRead(&request_);
+    }
+  }
+
+  absl::Status HandleMessage() {
+    const bool hello = request_.message_case() == v1::AttachRequest::kHello;
+    if (hello != (session_ == nullptr)) {
+      return base::MakeError(
+          absl::StatusCode::kInvalidArgument, "STREAM_PROTOCOL",
+          hello ? "a second hello" : "the first message is not a hello");
+    }
+    if (hello) {
+      return HandleHello(request_.hello());
+    }
+    if (request_.message_case() != v1::AttachRequest::kKeepAlive) {
+      session_->Handle(client_, request_);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status HandleHello(const v1::AttachRequest::Hello& hello) {
+    std::chrono::milliseconds lease{0};
+    if (hello.lease().seconds() != 0 || hello.lease().nanos() != 0) {
+      ASSIGN_OR_RETURN(
+          lease, host::WallTime(hello.lease(), std::chrono::milliseconds(100),
+                                std::chrono::hours(1), "hello.lease"));
+    }
+    ASSIGN_OR_RETURN(auto session, find_(hello.parent()));
+    ASSIGN_OR_RETURN(client_, session->Open(hello, outlet_));
+    session_ = std::move(session);
+    if (lease.count() != 0) {
+      lease_->Start(lease, executor_, outlet_);
+    }
+    return absl::OkStatus();
+  }
+
+  void OnWriteDone(bool ok) override {
+    const std::lock_guard<std::mutex> lock(outlet_->mutex_);
+    outlet_->writing_ = false;
+    if (!outlet_->queue_.empty()) {
+      outlet_->queue_.pop_front();
+    }
+    if (!ok) {
+      outlet_->queue_.clear();
+      outlet_->end_ = absl::CancelledError("the client is gone");
+    }
+    outlet_->WriteNext();
+  }
+
+  // The client cancelled or its connection broke.
+  void OnCancel() override {
+    outlet_->End(absl::CancelledError("the client is gone"));
+  }
+
+  void OnDone() override {
+    outlet_->Disconnect();
+    lease_->Stop();
+    if (session_ != nullptr) {
+      session_->Close(client_);
+    }
+    delete this;
+  }
+
+  // The longest silence of a client. Outlives the RPC, as timers do.
+  class Lease : public std::enable_shared_from_this<Lease> {
+   public:
+    void Start(std::chrono::milliseconds length, host::Executor* executor,
+               std::shared_ptr<Outlet> outlet) {
+      length_ = length;
+      executor_ = executor;
+      outlet_ = std::move(outlet);
+      Renew();
+      Look();
+    }
+    void Renew() {
+      renewed_.store(Clock::now().time_since_epoch(),
+                     std::memory_order_relaxed);
+    }
+    void Stop() { stopped_ = true; }
+
+   private:
+    // Notices at half and at a quarter of the lease, then the end.
+    void Look() {
+      if (stopped_) {
+        return;
+      }
+      const Clock::time_point renewed{renewed_.load()};
+      const auto now = Clock::now();
+      if (renewed != seen_) {
+        seen_ = renewed;
+        notices_ = 0;
+      }
+      const auto left = renewed + length_ - now;
+      if (left <= Clock::duration::zero()) {
+        v1::AttachResponse message;
+        message.mutable_goodbye()->set_cause(
+            v1::AttachResponse::Goodbye::CAUSE_LEASE_EXPIRED);
+        outlet_->Send(std::move(message));
+        outlet_->End(absl::OkStatus());
+        return;
+      }
+      const int due = left <= length_ / 4 ? 2 : left <= length_ / 2 ? 1 : 0;
+      if (due > notices_) {
+        notices_ = due;
+        v1::AttachResponse message;
+        *message.mutable_lease_notice()->mutable_remaining() =
+            host::ToProto(left);
+        outlet_->Send(std::move(message));
+      }
+      const auto next = due == 2   ? left
+                        : due == 1 ? left - length_ / 4
+                                   : left - length_ / 2;
+      executor_->RunAt(now + next,
+                       [self = shared_from_this()] { self->Look(); });
+    }
+
+    std::chrono::milliseconds length_{0};
+    host::Executor* executor_ = nullptr;
+    std::shared_ptr<Outlet> outlet_;
+    std::atomic<Clock::duration> renewed_{};
+    std::atomic<bool> stopped_ = false;
+    Clock::time_point seen_;  // of the timer alone
+    int notices_ = 0;
+  };
+
+  const FindSession find_;
+  host::Executor* const executor_;
+  const std::shared_ptr<Outlet> outlet_;
+  const std::shared_ptr<Lease> lease_ = std::make_shared<Lease>();
+  v1::AttachRequest request_;
+  std::shared_ptr<host::RemoteSession> session_;
+  std::string client_;
+};
+
+bool Outlet::Send(v1::AttachResponse message) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (reactor_ == nullptr || end_.has_value()) {
+    return false;
+  }
+  if (queue_.size() >= kMaxQueuedMessages) {
+    // What waits is dropped, but for the message that is being written.
+    queue_.resize(1);
+    end_ =
+        base::MakeError(absl::StatusCode::kResourceExhausted, "READER_TOO_SLOW",
+                        "the client does not read what it is sent",
+                        {{"max", std::to_string(kMaxQueuedMessages)}});
+    return false;
+  }
+  queue_.push_back(std::move(message));
+  if (!writing_) {
+    WriteNext();
+  }
+  return true;
+}
+
+void Outlet::End(const absl::Status& status) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (reactor_ == nullptr || end_.has_value()) {
+    return;
+  }
+  end_ = status;
+  if (!writing_) {
+    WriteNext();
+  }
+}
+
+void Outlet::WriteNext() {
+  if (!queue_.empty()) {
+    writing_ = true;
+    reactor_->StartWrite(&queue_.front());
+  } else if (end_.has_value() && !finished_) {
+    finished_ = true;
+    reactor_->Finish(ToGrpcStatus(*end_));
+  }
+}
+
+}  // namespace
+
+Reactor* StartAttachStream(FindSession find, host::Executor* executor) {
+  return new AttachReactor(std::move(find), executor);
+}
+
+}  // namespace mmfault::api
