@@ -9,6 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "server/main/with_services.h"
+
 namespace mmfault::cli {
 namespace {
 
@@ -35,7 +37,7 @@ std::unique_ptr<EmbeddedServer> EmbeddedServer::Start(bool listens,
     }
     options.listen = {"unix:" + embedded->directory_ + "/mmfaultd.sock"};
   }
-  auto server = server::Server::Start(std::move(options));
+  auto server = server::Server::Start(server::WithServices(std::move(options)));
   if (!server.ok()) {
     *error = std::string(server.status().message());
     return nullptr;

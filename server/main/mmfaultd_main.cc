@@ -20,7 +20,6 @@
 #include <thread>
 #include <utility>
 
-#include "server/api/services.h"
 #include "server/base/error.h"
 #include "server/main/flags.h"
 #include "server/main/health_check.h"
@@ -103,11 +102,7 @@ int Serve(const Flags& flags) {
   BlockDrainSignals();
   InitLogging(flags.log_level, flags.log_json);
   std::future<int> signal = FirstDrainSignal();
-  Server::Options options = OptionsFrom(flags);
-  api::Services services = api::MakeServices(flags.limits);
-  options.services = std::move(services.services);
-  options.on_drain = std::move(services.on_drain);
-  auto server = Server::Start(std::move(options));
+  auto server = Server::Start(WithServices(OptionsFrom(flags)));
   if (!server.ok()) return Fail(server.status());
   const absl::Status announced = Announce(**server, flags);
   if (!announced.ok()) return Fail(announced);
