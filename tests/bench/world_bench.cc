@@ -47,7 +47,7 @@ uint64_t ResidentBytes() {
 void MakeWorlds(host::WorldTable& table, int count) {
   for (int i = 0; i < count; ++i) {
     v1::CreateWorldRequest request;
-    request.mutable_world()->mutable_settings()->set_protocol("6.1");
+    request.mutable_settings()->set_protocol("6.1");
     const auto made = table.Create(request);
     if (!made.ok()) {
       std::cerr << "cannot make a world: " << made.status().message() << "\n";
