@@ -73,19 +73,16 @@ int InjectHere(faults::Point point, uint32_t mm) {
   return Apply(ThisWorld()->EvaluatePoint(point, mm), mm);
 }
 
-bool FaultPoint::Evaluate() {
-  const faults::Action action = ThisWorld()->EvaluatePoint(point_, mm_);
-  if (action.kind == faults::ActionKind::kHold) {
-    hold_ = true;
+void FaultPoint::Evaluate(faults::Point point, uint32_t mm) {
+  const faults::Action action = ThisWorld()->EvaluatePoint(point, mm);
+  point_ = point;
+  hold_ = action.kind == faults::ActionKind::kHold;
+  ready_ = !hold_ && action.kind != faults::ActionKind::kYield;
+  yields_ = static_cast<uint32_t>(std::max<int64_t>(action.arg, 1));
+  error_ = ready_ ? Apply(action, mm) : 0;
+  if (hold_) {
     ThisWorld()->RequestStop();
-    return false;
   }
-  if (action.kind == faults::ActionKind::kYield) {
-    yields_ = static_cast<uint32_t>(std::max<int64_t>(action.arg, 1));
-    return false;
-  }
-  error_ = Apply(action, mm_);
-  return true;
 }
 
 void FaultPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {

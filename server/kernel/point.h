@@ -115,26 +115,29 @@ int InjectHere(faults::Point point, uint32_t mm = 0);
 // or 0. Suspends only when a rule holds or yields there.
 class [[nodiscard]] FaultPoint {
  public:
-  explicit FaultPoint(faults::Point point, uint32_t mm = 0)
-      : point_(point), mm_(mm) {}
-
-  bool await_ready() {
-    if (!ThisWorld()->faults().armed(point_)) [[likely]] {
-      return true;
+  // Evaluated here rather than in await_ready(), so that a disarmed point
+  // stores nothing: stores into the frame would be half of what it costs.
+  explicit FaultPoint(faults::Point point, uint32_t mm = 0) {
+    if (!ThisWorld()->faults().armed(point)) [[likely]] {
+      ready_ = true;
+      error_ = 0;
+    } else {
+      Evaluate(point, mm);
     }
-    return Evaluate();
   }
+
+  bool await_ready() const noexcept { return ready_; }
   void await_suspend(std::coroutine_handle<> leaf) const;
   int await_resume() const noexcept { return error_; }
 
  private:
-  bool Evaluate();  // true when the task goes straight on
+  void Evaluate(faults::Point point, uint32_t mm);  // sets all members
 
+  bool ready_;  // the task goes straight on
+  bool hold_;
   faults::Point point_;
-  uint32_t mm_;
-  int error_ = 0;
-  uint32_t yields_ = 1;  // scheduling points to give away, if it yields
-  bool hold_ = false;
+  int error_;
+  uint32_t yields_;  // scheduling points to give away, if it yields
 };
 
 // Resumes tasks that are held at a point; those of `slot` only unless -1.
