@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -36,6 +37,12 @@ Arena::Arena(size_t reserve_bytes, size_t root_bytes, size_t frame_windows,
 }
 
 Arena::~Arena() { munmap(base_, reserve_bytes_); }
+
+size_t Arena::own_used() const {
+  const uint64_t slots =
+      std::min<uint64_t>(state_->quarantined, kQuarantineLength);
+  return sizeof(HeapState) + slots * sizeof(QuarantineSlot);
+}
 
 size_t Arena::BlockSize(size_t size) {
   if (size < 2 * kGranule) {

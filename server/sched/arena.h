@@ -67,6 +67,10 @@ class Arena {
   size_t frame_bytes() const { return frame_bytes_; }
   std::byte* heap() const { return base_ + heap_offset_; }
   size_t heap_used() const { return state_->used; }
+  // Where the allocator's own state begins, and how much of it was ever
+  // written: what lies behind is zero, until the frame windows begin.
+  std::byte* own() const { return reinterpret_cast<std::byte*>(state_); }
+  size_t own_used() const;
   const HeapState& state() const { return *state_; }
 
   // Zeroed memory for `size` bytes, or null when the reservation is spent.

@@ -3,6 +3,7 @@
 
 #include "server/sched/world.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -70,6 +71,7 @@ TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
     if (task.state != TaskState::kFree) {
       continue;
     }
+    task_slots_used_ = std::max(task_slots_used_, slot + 1);
     trace::LogRange(&task, sizeof task);
     std::memset(static_cast<void*>(&task), 0, sizeof task);
     InitObject(&task.object, trace::ObjType::kTask);

@@ -241,6 +241,7 @@ class World : private faults::DecisionSource {
     std::vector<std::byte> root;
     std::vector<std::vector<std::byte>> frames;
     std::vector<std::byte> heap;
+    size_t own_used = 0;  // as Arena::own_used()
     size_t counter_count = 0;
   };
   Snapshot Save() const;
@@ -307,6 +308,9 @@ class World : private faults::DecisionSource {
   faults::Registry faults_;
   std::vector<RuleCounter*> counters_;
   int current_ = 0;
+  // Task slots from here on were never written. The first is what current()
+  // means while no task has run.
+  int task_slots_used_ = 1;
   bool yielded_ = false;
   bool stop_requested_ = false;
   trace::EventSink* sink_ = nullptr;

@@ -5,6 +5,7 @@
 // rules, which are simulated state because a rule's next hit depends on them.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "server/sched/world.h"
@@ -87,6 +88,7 @@ World::Snapshot World::Save() const {
         Copy(arena_.frame_window(slot), state_->tasks[slot].frame_top));
   }
   snapshot.heap = Copy(arena_.heap(), arena_.heap_used());
+  snapshot.own_used = arena_.own_used();
   snapshot.counter_count = counters_.size();
   return snapshot;
 }
@@ -94,8 +96,15 @@ World::Snapshot World::Save() const {
 void World::Restore(const Snapshot& snapshot) {
   CHECK(undo_steps_.empty());
   counters_.resize(snapshot.counter_count);
-  std::memcpy(arena_.root(), snapshot.root.data(), snapshot.root.size());
-  for (int slot = 0; slot < kMaxTasks; ++slot) {
+  // Of the root block only what this state or the saved one has written: the
+  // rest is zero in both, and most of the block, while schedules are short.
+  const size_t own_used = std::max(arena_.own_used(), snapshot.own_used);
+  const auto own_offset = static_cast<size_t>(arena_.own() - arena_.root());
+  std::memcpy(arena_.root(), snapshot.root.data(),
+              offsetof(WorldState, tasks) +
+                  static_cast<size_t>(task_slots_used_) * sizeof(TaskRecord));
+  std::memcpy(arena_.own(), snapshot.root.data() + own_offset, own_used);
+  for (int slot = 0; slot < task_slots_used_; ++slot) {
     const std::vector<std::byte>& frames = snapshot.frames[slot];
     std::copy(frames.begin(), frames.end(), arena_.frame_window(slot));
   }
