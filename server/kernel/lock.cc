@@ -125,7 +125,10 @@ void UnlockPoint::await_resume() const {
   sched::World* world = ThisWorld();
   sched::TaskRecord& task = *Current();
   const int slot = world->current_slot();
-  ReportDead(*lock_);
+  if (ReportDead(*lock_)) {
+    world->KillCurrent();  // the memory is somebody else's by now
+    return;
+  }
   const bool held = read_ ? lock_->read_held_by(slot) : lock_->held_by(slot);
   if (!held) {
     ReportHere(trace::Checker::kLocksBalanced,
