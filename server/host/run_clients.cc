@@ -48,26 +48,26 @@ v1::AttachResponse Refusal(int64_t tag, const absl::Status& status) {
   return response;
 }
 
-device::CallbackAnswer AnswerOf(const v1::Capsule::RecordedAnswer& recorded) {
-  device::CallbackAnswer answer;
-  answer.rc = recorded.rc();
-  answer.slept = recorded.slept();
-  answer.missing = recorded.missing();
-  return answer;
-}
-
-// Admits an answer, and takes what the device says it dropped out of its table:
-// it has done so while its callback was under way.
+// Admits an answer. The callback's own range is dropped in the step in which
+// the callback returns, where the device also counts the invalidation; any
+// other was dropped by the device while its callback was under way.
 void AdmitRecorded(scenario::Machine* machine,
                    const device::pending_callback& callback,
                    const v1::Capsule::RecordedAnswer& recorded) {
   sched::World::Scope scope(&machine->world());
   device::device* dev = callback.dev;
-  CHECK(device::AdmitAnswer(&machine->world(), callback.number,
-                            AnswerOf(recorded)));
+  device::CallbackAnswer answer;
+  answer.rc = recorded.rc();
+  answer.slept = recorded.slept();
+  answer.missing = recorded.missing();
   for (const v1::AddressRange& range : recorded.dropped()) {
-    device::DropLocked(dev, range.start(), range.end());
+    if (range.start() == callback.start && range.end() == callback.end) {
+      answer.dropped_range = true;
+    } else {
+      device::DropLocked(dev, range.start(), range.end());
+    }
   }
+  CHECK(device::AdmitAnswer(&machine->world(), callback.number, answer));
 }
 
 }  // namespace
