@@ -6,6 +6,7 @@
 #include "server/base/check.h"
 #include "server/device/ops.h"
 #include "server/kernel/errno.h"
+#include "server/notifier/registration.h"
 
 namespace mmfault::device {
 namespace {
@@ -75,6 +76,40 @@ void Unlink(RemoteState* state, pending_callback* callback) {
     link = &(*link)->next;
   }
   *link = callback->next;
+}
+
+// The retry protocol's numbers, which faults that the server runs for the
+// client check. As in device/ops.cc.
+void Account(device* dev, Method method, int rc) {
+  if (method == Method::kInvalidateRangeStart && rc == 0) {
+    dev->invalidate_count += 1;
+  } else if (method != Method::kInvalidateRangeStart) {
+    dev->invalidate_seq += 1;
+  }
+  if (method == Method::kInvalidateRangeEnd && dev->invalidate_count != 0) {
+    dev->invalidate_count -= 1;
+  }
+  if (method == Method::kRelease) {
+    dev->stopped = true;
+  }
+}
+
+// What the client says to have done takes effect under the device's lock: a
+// mapping that passed the check and is not installed yet goes first.
+Task<> Apply(device* dev, const pending_callback* callback) {
+  const Method method = callback->method;
+  if (method == Method::kClearFlushYoung) {
+    co_return;
+  }
+  co_await kernel::spin_lock(&dev->lock, "device_remote_answer");
+  Account(dev, method, callback->rc);
+  if (callback->dropped_range) {
+    DropLocked(dev, callback->start, callback->end);
+  }
+  co_await kernel::spin_unlock(&dev->lock, "device_remote_answer");
+  if (method == Method::kInvalidateRangeEnd || method == Method::kRelease) {
+    co_await kernel::wake_up_all(&dev->queue, "device_remote_answer");
+  }
 }
 
 void CheckAnswer(const pending_callback& callback) {
@@ -152,13 +187,12 @@ Task<int> CallRemote(device* dev, Method method, mm_struct* mm,
   if (rc != 0) {
     dev->nonzero[static_cast<size_t>(method)] += 1;
   }
-  if (callback->dropped_range) {
-    DropLocked(dev, callback->start, callback->end);
-  }
+  co_await Apply(dev, callback);
   Unlink(State(world), callback);
   world->Delete(callback);
-  if (method == Method::kRelease) {
-    dev->stopped = true;
+  // A driver whose object dies with the mm; nothing of it is used after this.
+  if (method == Method::kRelease && dev->behaviour.frees_in_release) {
+    notifier::FreeNotifier(&dev->mn);
   }
   co_return rc;
 }

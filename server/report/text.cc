@@ -12,7 +12,6 @@ namespace mmfault::report {
 namespace {
 
 constexpr int kResultWidth = 12;
-constexpr int kVerdictWidth = 46;
 constexpr int kScheduleWidth = 9;
 // Named in a row; --output json has all.
 constexpr int kCheckersInRow = 3;
@@ -29,10 +28,10 @@ std::string Right(const std::string& text, int width) {
 
 std::string Row(const TableLayout& layout, const std::string& scenario,
                 const std::string& protocol, const std::string& result,
-                const std::string& verdict, const std::string& schedules) {
+                const std::string& schedules, const std::string& verdict) {
   return Left(scenario, layout.scenario_width) +
          Left(protocol, layout.protocol_width) + Left(result, kResultWidth) +
-         Left(verdict, kVerdictWidth) + Right(schedules, kScheduleWidth) + "\n";
+         Right(schedules, kScheduleWidth) + "  " + verdict + "\n";
 }
 
 // `    text`, each line of it.
@@ -67,6 +66,8 @@ struct Totals {
 
 Totals TotalsOf(const v1::Run& run) {
   Totals totals;
+  // That of an unmet case is wanted first, whichever came before.
+  bool has_unmet_replay = false;
   for (const v1::CaseResult& result : run.results()) {
     const Standing standing = StandingOf(result);
     totals.met += standing == Standing::kMet ? 1 : 0;
@@ -75,11 +76,12 @@ Totals TotalsOf(const v1::Run& run) {
     totals.schedules += result.schedule_count();
     for (const v1::Violation& violation : result.violations()) {
       const std::string& line = violation.replay_line();
-      const bool better =
-          standing == Standing::kUnmet || totals.first_replay.empty();
-      if (!line.empty() && better && totals.unmet <= 1) {
-        totals.first_replay = line;
-      }
+      const bool is_first = standing == Standing::kUnmet
+                                ? !has_unmet_replay
+                                : totals.first_replay.empty();
+      if (line.empty() || !is_first) continue;
+      totals.first_replay = line;
+      has_unmet_replay = standing == Standing::kUnmet;
     }
   }
   return totals;
@@ -110,16 +112,16 @@ TableLayout LayoutFor(const v1::Run& run) {
 }
 
 std::string RenderHeader(const TableLayout& layout) {
-  return Row(layout, "SCENARIO", "PROTOCOL", "RESULT", "VERDICT (CHECKER)",
-             "SCHEDULES");
+  return Row(layout, "SCENARIO", "PROTOCOL", "RESULT", "SCHEDULES",
+             "VERDICT (CHECKER)");
 }
 
 std::string RenderCase(const v1::CaseResult& result,
                        const TableLayout& layout) {
   std::string text =
       Row(layout, result.scenario(), result.protocol(),
-          StandingWord(StandingOf(result)), VerdictText(result, kCheckersInRow),
-          Grouped(result.schedule_count()));
+          StandingWord(StandingOf(result)), Grouped(result.schedule_count()),
+          VerdictText(result, kCheckersInRow));
   const std::string unmet = UnmetText(result);
   if (!unmet.empty()) text += Indented(unmet);
   return text + ReplayLines(result);

@@ -3,8 +3,8 @@
 
 // text.h: a run as the table that `mmfault run` prints.
 //
-//   SCENARIO           PROTOCOL  RESULT   VERDICT (CHECKER)          SCHEDULES
-//   signal_every_lock  v12       met      HOLDS (locks_balanced)           400
+//   SCENARIO           PROTOCOL  RESULT   SCHEDULES  VERDICT (CHECKER)
+//   signal_every_lock  v12       met            400  HOLDS (locks_balanced)
 //
 // The command line prints a row as soon as its case is over, so header, rows
 // and footer are functions of their own; all of them together are RenderText().

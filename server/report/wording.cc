@@ -20,14 +20,14 @@ int Rank(const v1::CheckerResult& result) {
   return result.verdict() == v1::TOLERATED ? 3 : 4;
 }
 
+// The checker and, where its promise is broken, the catalogue rows that it
+// leads to.
 std::string CheckerText(const v1::CheckerResult& result) {
-  std::string text = v1::Verdict_Name(result.verdict()) + " (";
-  text += result.checker();
-  // A promise that holds leads to no catalogue row.
+  std::string text = result.checker();
   if (result.verdict() == v1::VIOLATED || result.verdict() == v1::TOLERATED) {
     for (const std::string& row : result.catalogue()) text += " " + row;
   }
-  return text + ")";
+  return text;
 }
 
 v1::Verdict ExpectedOf(const v1::CheckerResult& result) {
@@ -69,15 +69,25 @@ std::string VerdictText(const v1::CaseResult& result, int checker_max) {
   }
   std::sort(order.begin(), order.end());
   std::string text;
+  v1::Verdict open = v1::VERDICT_UNSPECIFIED;
   int named = 0;
   for (const auto& [rank, index] : order) {
+    const v1::CheckerResult& checker = result.checkers(index);
     if (checker_max != 0 && named == checker_max) {
-      return text + ", +" + std::to_string(order.size() - named);
+      text += ", +" + std::to_string(order.size() - named);
+      break;
     }
-    if (named++ > 0) text += ", ";
-    text += CheckerText(result.checkers(index));
+    if (checker.verdict() == open) {
+      text += ", ";
+    } else {
+      if (named > 0) text += "), ";
+      text += v1::Verdict_Name(checker.verdict()) + " (";
+      open = checker.verdict();
+    }
+    text += CheckerText(checker);
+    ++named;
   }
-  return text.empty() ? "HOLDS (all checkers)" : text;
+  return text.empty() ? "HOLDS (all checkers)" : text + ")";
 }
 
 std::string UnmetText(const v1::CaseResult& result) {

@@ -25,8 +25,8 @@ Standing StandingOf(const v1::CaseResult& result);
 // `met`, `NOT MET`, `inconclusive`.
 std::string StandingWord(Standing standing);
 
-// `VIOLATED (no_use_after_free P19), HOLDS (locks_balanced)`: what matters
-// first: unmet checkers, then violated ones, then the rest. At most
+// `VIOLATED (no_use_after_free P19), HOLDS (locks_balanced, lock_order)`: what
+// matters first: unmet checkers, then violated ones, then the rest. At most
 // `checker_max` are named, 0 meaning all; `, +2` stands for the others.
 std::string VerdictText(const v1::CaseResult& result, int checker_max = 0);
 

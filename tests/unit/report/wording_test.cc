@@ -30,7 +30,14 @@ TEST(VerdictTextTest, WhatIsUnmetComesFirst) {
 
 TEST(VerdictTextTest, ALongListIsCut) {
   EXPECT_EQ(VerdictText(SampleRun().results(1), 1),
-            "VIOLATED (no_deadlock), +1");
+            "VIOLATED (no_deadlock, +1)");
+}
+
+TEST(VerdictTextTest, CheckersOfOneVerdictShareIt) {
+  v1::CaseResult result = SampleRun().results(1);
+  *result.add_checkers() = result.checkers(0);
+  EXPECT_EQ(VerdictText(result),
+            "VIOLATED (no_deadlock), HOLDS (locks_balanced, locks_balanced)");
 }
 
 TEST(VerdictTextTest, NothingExpectedAndNothingReportedHolds) {
