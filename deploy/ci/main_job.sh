@@ -54,7 +54,7 @@ echo "== Modelled notifiers, in the server =="
 run "${paths[@]}" --junit "$out/modelled.xml"
 echo
 echo "== Remote notifiers, answered by another process over gRPC =="
-run "${paths[@]}" --remote --schedules "${MMFAULT_REMOTE_SCHEDULES:-200}" \
+run "${paths[@]}" --remote --schedules "${MMFAULT_REMOTE_SCHEDULES:-1000}" \
   --junit "$out/remote.xml"
 echo
 echo "main job: $((SECONDS - start)) s, exit code $worst; JUnit in $out/"

@@ -71,6 +71,11 @@ class Machine : public device::RemoteHub {
   // Run() returns after each step that delivers a callback to the outside:
   // LOCKSTEP, where the answer is waited for at once.
   void SetStopAtCallbacks(bool stop) { stop_at_callbacks_ = stop; }
+  // The scenario's steps are all of a driver's code, its remote ones' too: an
+  // `unregister` step stops the device where the design will not. A live client
+  // does that itself, or not.
+  void SetScriptedDrivers(bool scripted) { scripted_drivers_ = scripted; }
+  bool scripted_drivers() const { return scripted_drivers_; }
 
   // --- Things by id. Declare makes the reference if there is none. ---------
   MmRef* FindMm(std::string_view id) const;
@@ -164,6 +169,7 @@ class Machine : public device::RemoteHub {
   std::unique_ptr<sched::World> world_;
   MachineListener* listener_ = nullptr;
   bool stop_at_callbacks_ = false;
+  bool scripted_drivers_ = false;
   std::map<std::string, MmRef*, std::less<>> mms_;
   std::map<std::string, FileRef*, std::less<>> files_;
   std::map<std::string, device::device*, std::less<>> devices_;

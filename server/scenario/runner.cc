@@ -110,6 +110,7 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
       SetUp(made->machine_.get(), scenario, Bounds(), options.all_remote));
   made->machine_->SetListener(made.get());
   made->machine_->SetStopAtCallbacks(true);
+  made->machine_->SetScriptedDrivers(true);
   made->start_ = made->machine_->world().Save();
   made->expectations_ = ExpectationsFor(scenario, protocol);
   return made;

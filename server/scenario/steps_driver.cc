@@ -55,7 +55,8 @@ Task<int> Unregister(const StepSpec* step, StepOutcome* outcome) {
   }
   mm_struct* mm = dev->mn.mm;
   const bool stop_first =
-      !CurrentProtocol().unregister_releases && !dev->remote;
+      !CurrentProtocol().unregister_releases &&
+      (!dev->remote || Machine::Of(kernel::ThisWorld())->scripted_drivers());
   if (stop_first) {
     co_await device::device_stop(dev);
   }
