@@ -17,10 +17,9 @@ namespace {
 constexpr char kExample[] =
     R"(# proto-file: protos/mmfault/v1/scenario.proto
 # proto-message: Scenario
-# A device maps a page of an mm; the mm unmaps it meanwhile. The driver must
-# drop its mapping in invalidate_range_start(), and must not map a page that it
-# looked up before an invalidation. To see a bug found, say
-# `forgets_invalidate: true` in `modelled`.
+# A device maps a page of an mm, and the mm unmaps it. The driver must drop its
+# mapping in invalidate_range_start(), or the device goes on using a page that
+# was freed. To see that found, say `forgets_invalidate: true` in `modelled`.
 id: "example"
 title: "a page is unmapped while a device maps it"
 protocols: "6.1"
@@ -35,6 +34,7 @@ task {
   step { register { notifier: "n0" } }
   step { establish { notifier: "n0" address: 0x2000 } }
   step { post { event: "mapped" } }
+  step { wait_for { event: "unmapped" } }
   step { device_access { notifier: "n0" address: 0x2000 } }
   step { unregister { notifier: "n0" } }
   step { free { notifier: "n0" } }
@@ -44,6 +44,7 @@ task {
   mm: "m0"
   step { wait_for { event: "mapped" } }
   step { munmap { range { start: 0x1000 end: 0x5000 } } }
+  step { post { event: "unmapped" } }
 }
 explore { strategy: "random" schedule_count: 500 }
 expect { checker: "no_stale_secondary_mapping" verdict: HOLDS }

@@ -64,6 +64,14 @@ std::string WorldTable(const v1::ListWorldsResponse& response) {
   return table.ToString();
 }
 
+// What one does with a new world: give it an mm, or let its tasks run.
+std::string NextCommand(const v1::World& world, bool has_tasks) {
+  if (!has_tasks) return "mm create";
+  return world.settings().drive_mode() == v1::DRIVE_MODE_LOCKSTEP
+             ? "world advance"
+             : "world watch";
+}
+
 bool ReadScenario(Context& context, WorldFlags& flags) {
   std::string text;
   std::string error;
@@ -87,10 +95,11 @@ void Create(Context& context, WorldFlags& flags) {
   }
   if (flags.rmap_lock == "mutex") settings.set_rmap_lock(v1::RMAP_LOCK_MUTEX);
   CallAndPrint(context, *session, session->worlds(), &Stub::CreateWorld,
-               flags.create, [](const v1::CreateWorldResponse& response) {
-                 return WorldText(response.world()) +
-                        "next: mmfault mm create " +
-                        LastPart(response.world().name()) + "\n";
+               flags.create, [&flags](const v1::CreateWorldResponse& response) {
+                 const v1::World& world = response.world();
+                 return WorldText(world) + "next: mmfault " +
+                        NextCommand(world, !flags.scenario.empty()) + " " +
+                        LastPart(world.name()) + "\n";
                });
 }
 

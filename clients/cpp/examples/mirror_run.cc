@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <string>
 #include <thread>
 #include <utility>
@@ -98,9 +99,15 @@ int Report(client::Session& session, const std::string& world) {
     std::cerr << client::Describe(violations.status) << "\n";
     return kExitInfrastructure;
   }
+  // The first of each checker: later ones say the same again.
+  std::map<std::string, int> counts;
   for (const v1::Violation& violation : violations.value) {
+    if (++counts[violation.checker()] > 1) continue;
     std::cout << violation.checker() << " at step " << violation.step() << ": "
               << violation.explanation() << "\n";
+  }
+  for (const auto& [checker, count] : counts) {
+    std::cout << checker << ": " << count << " times\n";
   }
   std::cout << violations.value.size() << " violations in " << world << "\n";
   return violations.value.empty() ? 0 : kExitViolation;

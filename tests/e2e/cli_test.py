@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+# Copyright 2026 The mmfault Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Aim: what a person types at `mmfault` does what its help says.
+
+Method: the built program, with its own embedded server and with a mmfaultd in
+another process; exit codes and output are looked at, nothing sleeps.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from server_process import BUILD, ROOT, ServerProcess
+
+MMFAULT = BUILD / "clients/cli/mmfault"
+EXAMPLES = BUILD / "clients/cpp/examples"
+SCENARIOS = ROOT / "tests/scenarios/fast"
+SECONDS = 100
+
+
+def run(*words, cwd=None, server=None, program=MMFAULT, **variables):
+    """Runs the program to its end: a CompletedProcess with text output."""
+    environment = {**os.environ, **variables}
+    environment.pop("MMFAULT_SERVER", None)
+    if server is not None:
+        environment["MMFAULT_SERVER"] = server
+    return subprocess.run([str(program), *map(str, words)], cwd=cwd, text=True,
+                          capture_output=True, timeout=SECONDS, check=False,
+                          env=environment)
+
+
+class FolderTest(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def example(self, **changes):
+        """The scenario of `mmfault init`, with words in it replaced."""
+        run("init", "example.textproto", cwd=self.folder)
+        path = os.path.join(self.folder, "example.textproto")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for old, new in changes.items():
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        return self.write("example.textproto", text)
+
+
+class RunTest(FolderTest):
+
+    def test_the_example_runs_and_is_met(self):
+        result = run("run", self.example())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("1 met", result.stdout)
+        self.assertIn("seed", result.stdout)
+
+    def test_an_unexpected_violation_exits_with_1_and_can_be_replayed(self):
+        path = self.example(**{"modelled {}":
+                               "modelled { forgets_invalidate: true }"})
+        result = run("run", path)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        replay = result.stdout.split("next: ")[-1].split()
+        self.assertEqual(replay[:2], ["mmfault", "run"])
+        again = run(*replay[1:])
+        self.assertEqual(again.returncode, 1, again.stdout)
+        self.assertIn("no_stale_secondary_mapping", again.stdout)
+
+    def test_a_file_that_does_not_parse_is_named_with_line_and_column(self):
+        path = self.write("bad.textproto", 'id: "bad"\n  nonsense: 1\n')
+        result = run("run", path)
+        self.assertEqual(result.returncode, 64)
+        self.assertRegex(result.stderr, r"bad\.textproto:2:\d+: ")
+
+    def test_usage_exits_with_64_and_says_what_to_type(self):
+        for words in (["run"], ["bogus"], ["world", "get"], ["world", "list"],
+                      ["run", "none.textproto"], ["run", "x", "--shard", "2/2"],
+                      ["run", self.example(), "--protocol", "9.9"]):
+            result = run(*words)
+            self.assertEqual(result.returncode, 64, words)
+            self.assertTrue(result.stderr.startswith("mmfault: "),
+                            result.stderr)
+
+    def test_half_a_shard_is_an_error(self):
+        result = run("run", self.example(), TEST_SHARD_INDEX="0")
+        self.assertEqual(result.returncode, 64)
+        self.assertIn("TEST_TOTAL_SHARDS is not", result.stderr)
+
+    def test_shards_together_are_the_whole(self):
+        path = self.example(**{'protocols: "6.1"':
+                               'protocols: ["emm_v3", "v11", "6.1"]',
+                               'step { unregister { notifier: "n0" } }': "",
+                               'step { free { notifier: "n0" } }': ""})
+        parts = [json.loads(run("run", path, "--shard", f"{i}/2",
+                                "-o", "json").stdout) for i in range(2)]
+        protocols = [case["protocol"] for part in parts
+                     for case in part["results"]]
+        self.assertEqual(sorted(protocols), ["6.1", "emm_v3", "v11"])
+
+    def test_nobody_at_the_address_exits_with_125(self):
+        result = run("run", self.example(),
+                     server=f"unix:{self.folder}/nobody")
+        self.assertEqual(result.returncode, 125)
+
+    def test_junit_is_valid_and_carries_the_replay_line(self):
+        junit = os.path.join(self.folder, "out.xml")
+        result = run("run", SCENARIOS / "sleeping_notifier_spin.textproto",
+                     "--junit", junit)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        with open(junit, encoding="utf-8") as file:
+            self.assertIn("replay: mmfault run ", file.read())
+        if shutil.which("xmllint"):
+            check = subprocess.run(
+                ["xmllint", "--noout", "--schema",
+                 str(ROOT / "deploy/ci/junit.xsd"), junit],
+                capture_output=True, text=True, check=False)
+            self.assertEqual(check.returncode, 0, check.stderr)
+
+
+class RemoteTest(FolderTest):
+
+    def test_a_driver_in_another_process_comes_to_the_same_verdicts(self):
+        for name in ("sleeping_notifier_spin", "walk_vs_release",
+                     "register_vs_madvise"):
+            path = SCENARIOS / f"{name}.textproto"
+            result = run("run", "--remote", path)
+            self.assertEqual(result.returncode, 0, result.stdout)
+            self.assertIn("notifiers in another process", result.stdout)
+
+    def test_the_examples_find_what_is_planted_and_nothing_else(self):
+        with ServerProcess.start() as server:
+            right = run("--server", server.address,
+                        program=EXAMPLES / "mirror")
+            self.assertEqual(right.returncode, 0, right.stdout + right.stderr)
+            wrong = run("--server", server.address,
+                        program=EXAMPLES / "mirror_wrong")
+        self.assertEqual(wrong.returncode, 1, wrong.stdout + wrong.stderr)
+        self.assertIn("no_stale_secondary_mapping", wrong.stdout)
+        self.assertIn("no_use_after_free", wrong.stdout)
+
+
+class ServerTest(FolderTest):
+    """A session at a server, as an operator would type it."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = ServerProcess.start()
+        self.addCleanup(self.server.kill)
+
+    def ok(self, *words):
+        result = run(*words, server=self.server.address)
+        self.assertEqual(result.returncode, 0, (words, result.stderr))
+        return result.stdout
+
+    def test_a_world_from_creation_to_deletion(self):
+        self.assertIn("lockstep", self.ok("world", "create", "--id", "w0",
+                                          "--protocol", "6.1", "--drive-mode",
+                                          "lockstep"))
+        self.ok("mm", "create", "w0", "--id", "m0", "--vma", "0x1000-0x5000")
+        self.ok("fault", "arm", "w0", "mm/exit_mmap/after_release", "1*hold")
+        self.assertIn("exit_mmap", self.ok("fault", "list", "w0"))
+        self.ok("mm", "step", "w0", "--task", "t0",
+                'munmap { mm: "m0" range { start: 0x1000 end: 0x2000 } }')
+        self.assertIn("idle", self.ok("world", "advance", "w0"))
+        self.assertIn("rc 0", self.ok("task", "get", "w0/t0"))
+        self.assertIn("m0", self.ok("mm", "list", "w0"))
+        self.ok("task", "signal", "w0/t0", "10")
+        self.ok("mm", "teardown", "w0/m0", "--force")
+        self.ok("world", "advance", "w0")
+        self.assertIn("after_release", self.ok("fault", "holds", "w0"))
+        self.ok("fault", "disarm", "w0/-")
+        self.ok("world", "advance", "w0")
+        self.assertIn("dead", self.ok("mm", "get", "w0/m0"))
+        self.assertIn("exit_mmap", self.ok("world", "watch", "w0"))
+        self.ok("world", "violations", "w0")
+        self.ok("notifier", "list", "w0")
+        self.ok("world", "delete", "w0")
+
+    def test_a_run_is_kept_and_its_violation_told_and_replayed(self):
+        self.ok("run", SCENARIOS / "sleeping_notifier_spin.textproto",
+                "--protocol", "seed_flags")
+        listing = json.loads(self.ok("run", "list", "-o", "json"))
+        name = listing["runs"][0]["name"]
+        self.assertIn("no_sleep_in_atomic", self.ok("run", "get", name))
+        capsule = os.path.join(self.folder, "failure.mmfault")
+        self.assertIn("mm_lock", self.ok("run", "trace", name,
+                                         "--capsule", capsule))
+        replay = run("replay", capsule)
+        self.assertEqual(replay.returncode, 1, replay.stderr)
+        self.assertIn("no_sleep_in_atomic", replay.stdout)
+        self.ok("run", "delete", name)
+
+    def test_an_unknown_name_has_a_hint(self):
+        result = run("world", "get", "w9", server=self.server.address)
+        self.assertEqual(result.returncode, 64)
+        self.assertIn("WORLD_NOT_FOUND", result.stderr)
+        self.assertIn("next: mmfault world list", result.stderr)
+
+
+class OfflineTest(unittest.TestCase):
+
+    def test_protocols_and_points_need_no_server(self):
+        self.assertIn("seed_bitmaps", run("protocol", "list").stdout)
+        self.assertIn("mm_take_all_locks", run("protocol", "describe",
+                                               "6.1").stdout)
+        self.assertIn("mm/exit_mmap/", run("fault", "points").stdout)
+
+    def test_bash_completion_parses(self):
+        script = run("completion", "bash").stdout
+        check = subprocess.run(["bash", "-n"], input=script, text=True,
+                               capture_output=True, check=False)
+        self.assertEqual(check.returncode, 0, check.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
