@@ -230,6 +230,7 @@ absl::StatusOr<v1::CaseResult> Run::ExecuteCase(const PlannedCase& planned) {
   options.exhaust = planned.scenario->explore().exhaust();
   options.all_remote = plan_.options.remote();
   options.max_violations = plan_.options.max_violations();
+  options.bounds = plan_.bounds;
   options.progress = [this](int64_t done, int64_t total) {
     return Progress(done, total);
   };

@@ -178,7 +178,7 @@ absl::Status Planner::Add(v1::Scenario scenario, const std::string& file) {
                                        plan_->options.protocols().end()}));
   RETURN_IF_ERROR(
       Contradiction(scenario::CheckCase(scenario, *protocols.front(),
-                                        plan_->options.remote()),
+                                        plan_->options.remote(), plan_->bounds),
                     scenario, file));
   PlannedCase planned;
   planned.file = file;
@@ -263,9 +263,11 @@ absl::Status CheckCapsule(const v1::CreateRunRequest& request) {
   return CheckRange(request.until_step(), 0, INT64_MAX, "until_step");
 }
 
-absl::StatusOr<RunPlan> PlanReplay(const v1::CreateRunRequest& request) {
+absl::StatusOr<RunPlan> PlanReplay(const v1::CreateRunRequest& request,
+                                   const scenario::Bounds& bounds) {
   RETURN_IF_ERROR(CheckCapsule(request));
   RunPlan plan;
+  plan.bounds = bounds;
   plan.capsule = request.capsule();
   plan.until_step = request.until_step();
   plan.options = request.options();
@@ -291,9 +293,10 @@ absl::StatusOr<RunPlan> PlanReplay(const v1::CreateRunRequest& request) {
 
 }  // namespace
 
-absl::StatusOr<RunPlan> PlanRun(const v1::CreateRunRequest& request) {
+absl::StatusOr<RunPlan> PlanRun(const v1::CreateRunRequest& request,
+                                const scenario::Bounds& bounds) {
   if (request.has_capsule()) {
-    return PlanReplay(request);
+    return PlanReplay(request, bounds);
   }
   if (request.until_step() != 0) {
     return base::InvalidFieldError("until_step", "FIELD_OUT_OF_RANGE",
@@ -304,6 +307,7 @@ absl::StatusOr<RunPlan> PlanRun(const v1::CreateRunRequest& request) {
                                    "a run needs at least one scenario");
   }
   RunPlan plan;
+  plan.bounds = bounds;
   plan.options = request.options();
   RETURN_IF_ERROR(FillOptions(&plan.options));
   Planner planner(&plan);

@@ -23,6 +23,7 @@
 #include "mmfault/v1/run_service.pb.h"
 #include "mmfault/v1/scenario.pb.h"
 #include "server/notifier/protocol.h"
+#include "server/scenario/compile.h"
 
 namespace mmfault::host {
 
@@ -53,10 +54,12 @@ struct RunPlan {
   int64_t until_step = 0;
   // Longest wait for one acknowledgement.
   std::chrono::milliseconds ack_deadline{10'000};
+  scenario::Bounds bounds;  // of each world that a case sets up
 };
 
 // Errors: those of RunService.CreateRun about the request itself.
-absl::StatusOr<RunPlan> PlanRun(const v1::CreateRunRequest& request);
+absl::StatusOr<RunPlan> PlanRun(const v1::CreateRunRequest& request,
+                                const scenario::Bounds& bounds);
 
 }  // namespace mmfault::host
 

@@ -13,6 +13,14 @@
 namespace mmfault::host {
 namespace {
 
+// What one world of a run may hold.
+scenario::Bounds BoundsOf(const Limits& limits) {
+  return {.max_mms = limits.max_mms_per_world,
+          .max_vmas = limits.max_vmas_per_mm,
+          .max_tasks = limits.max_tasks_per_world,
+          .max_notifiers = limits.max_notifiers_per_world};
+}
+
 constexpr int kBackgroundThreads = 1;
 // Stories and creations that wait for their turn.
 constexpr int64_t kMaxBackground = 256;
@@ -49,7 +57,7 @@ absl::StatusOr<v1::CreateRunResponse> RunTable::Create(
     const std::lock_guard<std::mutex> table_lock(mutex_);
     RETURN_IF_ERROR(CheckRoom(request.run_id()));
   }
-  ASSIGN_OR_RETURN(RunPlan plan, PlanRun(request));
+  ASSIGN_OR_RETURN(RunPlan plan, PlanRun(request, BoundsOf(limits_)));
   ASSIGN_OR_RETURN(const std::shared_ptr<Run> run,
                    Add(request.run_id(), std::move(plan)));
   *response.mutable_run() = run->View(/*with_results=*/false);

@@ -63,7 +63,15 @@ absl::Status CheckExpectations(const v1::Scenario& scenario) {
 
 using Protocols = std::vector<const notifier::Protocol*>;
 
-absl::Status AddNamed(const std::string& name, Protocols* chosen) {
+// `v12` is a protocol and the family around it. A scenario that lists it means
+// the family; who asks for it by name on a command line means the protocol.
+absl::Status AddNamed(const std::string& name, bool id_first,
+                      Protocols* chosen) {
+  const notifier::Protocol* exact = notifier::FindProtocol(name);
+  if (id_first && exact != nullptr) {
+    chosen->push_back(exact);
+    return absl::OkStatus();
+  }
   bool found = false;
   for (const notifier::Protocol* protocol : notifier::AllProtocols()) {
     if (name != "all" && name != protocol->id && name != protocol->family) {
@@ -126,11 +134,11 @@ absl::StatusOr<Protocols> ProtocolsOf(const v1::Scenario& scenario,
   Protocols chosen;
   if (!wanted.empty()) {
     for (const std::string& name : wanted) {
-      RETURN_IF_ERROR(AddNamed(name, &chosen));
+      RETURN_IF_ERROR(AddNamed(name, true, &chosen));
     }
   } else {
     for (const std::string& name : scenario.protocols()) {
-      RETURN_IF_ERROR(AddNamed(name, &chosen));
+      RETURN_IF_ERROR(AddNamed(name, false, &chosen));
     }
   }
   if (chosen.empty()) {
@@ -143,6 +151,7 @@ absl::StatusOr<Protocols> ProtocolsOf(const v1::Scenario& scenario,
               return std::find(all.begin(), all.end(), a) <
                      std::find(all.begin(), all.end(), b);
             });
+  chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
   return chosen;
 }
 

@@ -106,8 +106,8 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
   }
   std::unique_ptr<Case> made(new Case(scenario, protocol, options));
   made->machine_ = std::make_unique<Machine>(protocol, world);
-  RETURN_IF_ERROR(
-      SetUp(made->machine_.get(), scenario, Bounds(), options.all_remote));
+  RETURN_IF_ERROR(SetUp(made->machine_.get(), scenario, options.bounds,
+                        options.all_remote));
   made->machine_->SetListener(made.get());
   made->machine_->SetStopAtCallbacks(true);
   made->machine_->SetScriptedDrivers(true);
@@ -212,7 +212,8 @@ std::string Case::ReplayLine(uint64_t seed) const {
   const std::string file =
       options_.file.empty() ? scenario_.id() : options_.file;
   return "mmfault run " + file + " --protocol " + std::string(protocol_.id) +
-         " --seed " + std::to_string(seed) + " --schedules 1";
+         " --seed " + std::to_string(seed) + " --schedules 1" +
+         (options_.all_remote ? " --remote" : "");
 }
 
 // The events of a violation: its own step, the one that made it wrong, and the
@@ -394,9 +395,11 @@ absl::StatusOr<v1::CaseResult> RunCase(const v1::Scenario& scenario,
 }
 
 absl::Status CheckCase(const v1::Scenario& scenario,
-                       const notifier::Protocol& protocol, bool all_remote) {
+                       const notifier::Protocol& protocol, bool all_remote,
+                       const Bounds& bounds) {
   CaseOptions options;
   options.all_remote = all_remote;
+  options.bounds = bounds;
   ASSIGN_OR_RETURN(const std::unique_ptr<Case> made,
                    Case::Make(scenario, protocol, options));
   for (int i = 0; i < scenario.sweep_size(); ++i) {

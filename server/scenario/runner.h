@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "mmfault/v1/run_service.pb.h"
 #include "mmfault/v1/scenario.pb.h"
+#include "server/scenario/compile.h"
 #include "server/scenario/machine.h"
 #include "server/trace/event.h"
 
@@ -38,7 +39,9 @@ absl::StatusOr<v1::Scenario> ParseScenario(const std::string& text,
 absl::Status CheckScenario(const v1::Scenario& scenario);
 
 // The protocols that a scenario (or a run's own list, when not empty) names, in
-// order of history, without repetition. PROTOCOL_NOT_FOUND with the nearest id.
+// order of history, without repetition. A name that is an id and a family's
+// (`v12`) means the family in a scenario and the protocol in a run's own list.
+// PROTOCOL_NOT_FOUND with the nearest id.
 absl::StatusOr<std::vector<const notifier::Protocol*>> ProtocolsOf(
     const v1::Scenario& scenario, const std::vector<std::string>& wanted);
 
@@ -54,6 +57,7 @@ struct CaseOptions {
   int64_t step_budget = 0;     // 0: the scenario's, or 100,000
   bool exhaust = false;        // go on after every expectation is decided
   bool all_remote = false;
+  Bounds bounds;               // what a scenario may set up
   int64_t max_violations = 8;  // kept in the result, one per checker first
   AnswerFn answer;             // required when a notifier is remote
   // Called before each schedule of a case with remote notifiers, after the
@@ -75,7 +79,8 @@ absl::StatusOr<v1::CaseResult> RunCase(const v1::Scenario& scenario,
 // Whether a case can be set up: what CheckScenario() cannot see, such as names
 // that stand for nothing. Takes as long as the set-up does.
 absl::Status CheckCase(const v1::Scenario& scenario,
-                       const notifier::Protocol& protocol, bool all_remote);
+                       const notifier::Protocol& protocol, bool all_remote,
+                       const Bounds& bounds);
 
 // One schedule, as a capsule has it: `sweep` from 1 and its hit, 0 when the
 // case has no sweep. A remote notifier needs an answer.

@@ -114,9 +114,19 @@ TEST(ProtocolsOfTest, NamesTheNearest) {
   EXPECT_EQ(base::ReasonOf(chosen.status()), "PROTOCOL_NOT_FOUND");
 }
 
+TEST(ProtocolsOfTest, ARunsOwnListNamesProtocolsFirst) {
+  const auto chosen = ProtocolsOf(v1::Scenario(), {"v12", "v12"});
+  ASSERT_TRUE(chosen.ok());
+  ASSERT_EQ(chosen->size(), 1U);
+  EXPECT_EQ((*chosen)[0]->id, "v12");
+}
+
 TEST(ProtocolsOfTest, ExpandsFamiliesInOrderOfHistory) {
   v1::Scenario scenario;
-  const auto chosen = ProtocolsOf(scenario, {"6.1", "v12", "v12"});
+  scenario.add_protocols("6.1");
+  scenario.add_protocols("v12");
+  scenario.add_protocols("v12");
+  const auto chosen = ProtocolsOf(scenario, {});
   ASSERT_TRUE(chosen.ok());
   std::vector<std::string> ids;
   for (const notifier::Protocol* protocol : *chosen) {
