@@ -113,7 +113,7 @@ void HostedWorld::Work(bool on_executor) {
   const std::shared_ptr<HostedWorld> self = shared_from_this();
   const uint64_t quantum = on_executor ? kExecutorQuantum : kInlineQuantum;
   std::vector<Message> mail;
-  bool more = false;
+  bool more = on_executor;  // it was handed over because there is more
   for (int round = 0;; ++round) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);

@@ -86,7 +86,10 @@ bool HostedWorld::MoveFree(uint64_t quantum) {
         FailDeadlocked();
         return false;
       default:
-        return false;
+        if (world().runnable() == 0) {
+          return false;
+        }
+        break;  // something that was delivered has been answered at once
     }
     if (Hurry() || left == 0) {
       return true;
