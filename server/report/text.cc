@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "server/kernel/errno.h"
 #include "server/report/wording.h"
 
 namespace mmfault::report {
@@ -54,6 +55,28 @@ std::string ReplayLines(const v1::CaseResult& result) {
     out += Indented(violation.checker() + ": " + line);
   }
   return out;
+}
+
+// What the seed of all this asks: how many VMAs may pass between two looks at
+// pending signals, and how the calls that look ended.
+std::string SignalLine(const v1::CaseResult& result) {
+  const bool asked = std::any_of(
+      result.checkers().begin(), result.checkers().end(),
+      [](const v1::CheckerResult& checker) {
+        return checker.checker() == "signal_latency";
+      });
+  if (!asked) return "";
+  std::string text = "signals: at most " +
+                     Grouped(result.unchecked_vma_visit_max()) +
+                     " VMA visits between two looks, " +
+                     Grouped(result.vma_count()) + " VMAs;";
+  for (const v1::RcCount& rc : result.rc_counts()) {
+    if (rc.operation() == "register" || rc.operation() == "unregister") {
+      text += " " + rc.operation() + " " + kernel::ErrnoText(rc.rc()) + " x" +
+              Grouped(rc.count());
+    }
+  }
+  return Indented(text);
 }
 
 struct Totals {
@@ -124,7 +147,7 @@ std::string RenderCase(const v1::CaseResult& result,
           VerdictText(result, kCheckersInRow));
   const std::string unmet = UnmetText(result);
   if (!unmet.empty()) text += Indented(unmet);
-  return text + ReplayLines(result);
+  return text + SignalLine(result) + ReplayLines(result);
 }
 
 std::string RenderFooter(const v1::Run& run) {
