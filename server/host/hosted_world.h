@@ -171,11 +171,12 @@ class HostedWorld final : public RemoteSession,
                                     const v1::Step& step,
                                     std::string_view field, uint64_t limit,
                                     StepDone done);
-  // Queues all of the steps, or none.
+  // Queues all of the steps, or none. `field` is their place in the request;
+  // `indexed` when that is a list.
   absl::StatusOr<int64_t> AppendSteps(
       scenario::Program* program,
       const google::protobuf::RepeatedPtrField<v1::Step>& steps,
-      std::string_view field);
+      std::string_view field, bool indexed = true);
   // A task that waits for steps and holds nothing; made when there is none.
   absl::StatusOr<scenario::Program*> StandingTask(const std::string& id,
                                                   bool replace_exited);

@@ -38,7 +38,7 @@ absl::Status CheckMm(const scenario::Machine& machine,
 absl::StatusOr<int64_t> HostedWorld::AppendSteps(
     scenario::Program* program,
     const google::protobuf::RepeatedPtrField<v1::Step>& steps,
-    std::string_view field) {
+    std::string_view field, bool indexed) {
   TaskEntry* entry = tasks_.Of(program);
   CHECK(entry != nullptr);
   if (program->task == nullptr || program->exiting ||
@@ -60,7 +60,7 @@ absl::StatusOr<int64_t> HostedWorld::AppendSteps(
   std::vector<scenario::StepSpec*> added;
   for (int i = 0; i < steps.size(); ++i) {
     std::string path(field);
-    if (path.ends_with("s")) {
+    if (indexed) {
       path += "[" + std::to_string(i) + "]";
     }
     absl::Status status =
@@ -92,7 +92,7 @@ absl::StatusOr<int64_t> HostedWorld::StartStep(scenario::Program* program,
   google::protobuf::RepeatedPtrField<v1::Step> steps;
   // Lent for the call, not copied.
   steps.UnsafeArenaAddAllocated(const_cast<v1::Step*>(&step));
-  absl::StatusOr<int64_t> index = AppendSteps(program, steps, field);
+  absl::StatusOr<int64_t> index = AppendSteps(program, steps, field, false);
   steps.UnsafeArenaReleaseLast();
   if (index.ok() && done != nullptr) {
     tasks_.Wait(tasks_.Of(program), *index, limit, std::move(done));
