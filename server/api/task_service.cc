@@ -223,7 +223,7 @@ bool IsOver(HostedWorld& world, const TaskEntry& entry,
   if (index.has_value()) {
     return *index < entry.done_count;
   }
-  return entry.given.empty() && entry.program->stays;
+  return host::WaitsForSteps(entry);
 }
 
 void Wait(const std::shared_ptr<HostedWorld>& world, const std::string& id,

@@ -6,7 +6,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/kernel/signal.h"
+
 namespace mmfault::host {
+
+bool WaitsForSteps(const TaskEntry& entry) {
+  const scenario::Program* program = entry.program;
+  if (program == nullptr || program->task == nullptr) {
+    return false;
+  }
+  return entry.given.empty() && program->stays && !program->exiting &&
+         !kernel::fatal_signal_pending(*program->task);
+}
 
 TaskEntry* TaskBook::Add(const std::string& id, scenario::Program* program) {
   const auto old = std::find(ended_.begin(), ended_.end(), id);

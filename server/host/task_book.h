@@ -61,6 +61,10 @@ struct TaskEntry {
   v1::Task last_view;  // ended: what GetTask says
 };
 
+// Whether it has run all it was given and stays for more: one that is on its
+// way out (killed, or after `exit`) does not.
+bool WaitsForSteps(const TaskEntry& entry);
+
 class TaskBook {
  public:
   using StepDone = TaskEntry::StepDone;

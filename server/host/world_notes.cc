@@ -115,7 +115,7 @@ void HostedWorld::DeliverStep(const Note& note) {
   if (entry->waiters.empty()) {
     return;
   }
-  const bool idle = entry->given.empty() && note.program->stays;
+  const bool idle = WaitsForSteps(*entry);
   const auto taken = tasks_.Take(entry, [&](const TaskEntry::Waiter& waiter) {
     return waiter.index < 0 ? idle : waiter.index <= index;
   });
