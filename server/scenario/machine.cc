@@ -218,12 +218,12 @@ Program* Machine::FindTask(std::string_view id) const {
 }
 
 int Machine::Label(const Program* program, const std::string& name) {
-  const auto key = std::make_pair(program, name);
+  const auto key = std::make_pair(program->object.id, name);
   const auto it = labels_.find(key);
   if (it != labels_.end()) {
     return it->second;
   }
-  int& count = label_counts_[program];
+  int& count = label_counts_[program->object.id];
   if (count == kMaxLabels) {
     return -1;
   }
@@ -300,9 +300,9 @@ void Machine::ForgetTask(const std::string& id) {
     return;
   }
   const Program* program = it->second;
-  label_counts_.erase(program);
+  label_counts_.erase(program->object.id);
   std::erase_if(labels_, [program](const auto& label) {
-    return label.first.first == program;
+    return label.first.first == program->object.id;
   });
   tasks_.erase(it);
 }

@@ -146,6 +146,9 @@ class Machine : public device::RemoteHub {
   void OnCallback(const device::pending_callback& callback) override;
   // ForceTeardown. 0, or -ESRCH when the mm is dead already.
   int Teardown(MmRef* ref, bool force);
+  // The first half of a FORCE: the mm has no users any more. The caller then
+  // has some task run ExitForced(). Requires: mm_users above 0.
+  void RevokeUsers(MmRef* ref);
   // A signal when the task has taken `lock` locks of its mm_lock. Returns the
   // rule's id; 0 when it was sent at once because the task is past that.
   uint32_t SignalAtLock(sched::TaskRecord* task, int number, uint64_t lock);
@@ -175,8 +178,8 @@ class Machine : public device::RemoteHub {
   std::map<std::string, device::device*, std::less<>> devices_;
   std::map<std::string, EventRef*, std::less<>> events_;
   std::map<std::string, Program*, std::less<>> tasks_;
-  std::map<std::pair<const Program*, std::string>, int> labels_;
-  std::map<const Program*, int> label_counts_;
+  std::map<std::pair<uint32_t, std::string>, int> labels_;  // by number
+  std::map<uint32_t, int> label_counts_;
   std::vector<StepSpec*> spare_steps_;
 };
 

@@ -4,7 +4,6 @@
 #include "server/scenario/runner.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <optional>
 
@@ -349,7 +348,6 @@ absl::Status Case::RunSweeps() {
 }
 
 absl::StatusOr<v1::CaseResult> Case::Run() {
-  const auto begin = std::chrono::steady_clock::now();  // tidy: allow(report)
   result_.set_scenario(scenario_.id());
   result_.set_protocol(std::string(protocol_.id));
   result_.set_seed(static_cast<int64_t>(options_.seed));
@@ -376,11 +374,6 @@ absl::StatusOr<v1::CaseResult> Case::Run() {
     out->set_count(count);
   }
   result_.set_event_hash(HashText(event_hash_));
-  const auto elapsed = std::chrono::duration_cast<std::chrono::nanoseconds>(
-      std::chrono::steady_clock::now() - begin);  // tidy: allow(report)
-  result_.mutable_elapsed()->set_seconds(elapsed.count() / 1000000000);
-  result_.mutable_elapsed()->set_nanos(
-      static_cast<int32_t>(elapsed.count() % 1000000000));
   return result_;
 }
 
