@@ -310,6 +310,33 @@ std::vector<std::pair<std::string, int64_t>> Holders(
   return holders;
 }
 
+std::string ChooseTeardownId(const HostedWorld& world) {
+  std::string id = "teardown";
+  for (int64_t i = 2;; ++i) {
+    const scenario::Program* known = world.machine().FindTask(id);
+    if (known == nullptr || known->task == nullptr) {
+      return id;
+    }
+    id = "teardown-" + std::to_string(i);
+  }
+}
+
+// FORCE: users become 0 now, and a task that can be waited for like any other
+// runs exit_mmap(). Returns its id.
+absl::StatusOr<std::string> Force(HostedWorld& world, scenario::MmRef* ref) {
+  std::string id = ChooseTeardownId(world);
+  ASSIGN_OR_RETURN(scenario::Program * program, world.StandingTask(id, true));
+  scenario::Machine& machine = world.machine();
+  scenario::StepSpec* step = machine.NewStep(scenario::StepKind::kExitForced);
+  step->mm = ref;
+  machine.Append(program, step);
+  world.tasks().Given(world.tasks().Of(program), step);
+  const sched::World::Scope scope(&world.world());
+  program->stays = false;
+  machine.RevokeUsers(ref);
+  return id;
+}
+
 absl::Status Teardown(HostedWorld& world, const std::string& id,
                       const v1::ForceTeardownRequest& request,
                       v1::ForceTeardownResponse* response) {
@@ -328,18 +355,16 @@ absl::Status Teardown(HostedWorld& world, const std::string& id,
   const bool force = request.kind() == v1::TEARDOWN_KIND_FORCE;
   const auto holders = Holders(world, ref);
   response->set_step(static_cast<int64_t>(world.step()));
-  {
-    const sched::World::Scope scope(&world.world());
-    world.machine().Teardown(ref, force);
-  }
   if (force) {
-    response->add_tasks("teardown");
+    ASSIGN_OR_RETURN(*response->add_tasks(), Force(world, ref));
     for (const auto& [task, count] : holders) {
       v1::RevokedPin* pin = response->add_revoked_pins();
       pin->set_task(task);
       pin->set_count(count);
     }
   } else {
+    const sched::World::Scope scope(&world.world());
+    world.machine().Teardown(ref, false);
     for (const auto& [task, program] : world.machine().tasks()) {
       if (program->own == ref && program->task != nullptr) {
         response->add_tasks(task);

@@ -12,6 +12,7 @@
 #include "server/mm/mmap.h"
 #include "server/notifier/registration.h"
 #include "server/scenario/machine.h"
+#include "server/scenario/steps.h"
 
 namespace mmfault::scenario {
 namespace {
@@ -29,10 +30,8 @@ sched::Task<> PutOrphans(void* arg) {
 }
 
 // ... and under FORCE: users is 0 already.
-sched::Task<> ForceExit(void* arg) {
-  auto* mm = static_cast<mm::mm_struct*>(arg);
-  co_await mm::exit_mmap(mm);
-  co_await mm::mmdrop(mm);
+sched::Task<> RunExitForced(void* arg) {
+  co_await ExitForced(static_cast<mm::mm_struct*>(arg));
 }
 
 bool HasFreeSlot(const sched::World& world) {
@@ -119,6 +118,14 @@ void Machine::KillOwners(MmRef* ref) {
   }
 }
 
+void Machine::RevokeUsers(MmRef* ref) {
+  mm::mm_struct* mm = ref->mm;
+  ref->forced = true;
+  world_->state().forced = true;
+  mm->revoked_pins = static_cast<uint32_t>(mm->mm_users.counter);
+  mm->mm_users.counter = 0;
+}
+
 int Machine::Teardown(MmRef* ref, bool force) {
   mm::mm_struct* mm = MmOf(ref);
   if (mm == nullptr || mm->object.freed() || mm->mm_users.counter <= 0) {
@@ -131,11 +138,8 @@ int Machine::Teardown(MmRef* ref, bool force) {
     KillOwners(ref);
     return 0;
   }
-  ref->forced = true;
-  world_->state().forced = true;
-  mm->revoked_pins = static_cast<uint32_t>(mm->mm_users.counter);
-  mm->mm_users.counter = 0;
-  sched::TaskRecord* task = world_->Spawn(ForceExit, mm);
+  RevokeUsers(ref);
+  sched::TaskRecord* task = world_->Spawn(RunExitForced, mm);
   CHECK(task != nullptr);
   task->detached = true;
   world_->SetName(task->object.id, "teardown");

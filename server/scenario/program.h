@@ -23,6 +23,8 @@ namespace mmfault::scenario {
 
 using trace::Cell;
 
+// As Step's operations, and kExitForced: exit_mmap() of an mm whose users
+// ForceTeardown(FORCE) has taken away.
 enum class StepKind : uint8_t {
   kMmap,
   kMunmap,
@@ -39,6 +41,7 @@ enum class StepKind : uint8_t {
   kMmdrop,
   kExit,
   kForceTeardown,
+  kExitForced,
   kRegister,
   kUnregister,
   kLookUp,

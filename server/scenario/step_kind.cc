@@ -9,12 +9,12 @@ namespace mmfault::scenario {
 
 const char* StepKindName(StepKind kind) {
   static constexpr std::array kNames = {
-      "mmap",      "munmap",     "touch",   "mprotect",   "madvise",
-      "fork",      "truncate",   "reclaim", "mmget",      "mmget_not_zero",
-      "mmput",     "mmgrab",     "mmdrop",  "exit",       "force_teardown",
-      "register",  "unregister", "look_up", "establish",  "device_access",
-      "drop",      "free",       "signal",  "set_signal", "set_capability",
-      "yield_cpu", "sleep",      "post",    "wait_for",
+      "mmap",           "munmap",    "touch",      "mprotect", "madvise",
+      "fork",           "truncate",  "reclaim",    "mmget",    "mmget_not_zero",
+      "mmput",          "mmgrab",    "mmdrop",     "exit",     "force_teardown",
+      "exit_mmap",      "register",  "unregister", "look_up",  "establish",
+      "device_access",  "drop",      "free",       "signal",   "set_signal",
+      "set_capability", "yield_cpu", "sleep",      "post",     "wait_for",
   };
   return kNames[static_cast<std::size_t>(kind)];
 }

@@ -67,6 +67,7 @@ sched::Task<int> RunOnce(Program* program, const StepSpec* step,
     case StepKind::kMmgrab:
     case StepKind::kMmdrop:
     case StepKind::kForceTeardown:
+    case StepKind::kExitForced:
       rc = co_await RunReferenceStep(program, step);
       break;
     case StepKind::kRegister:

@@ -24,6 +24,9 @@ sched::Task<int> RunDriverStep(Program* program, const StepSpec* step,
                                StepOutcome* outcome);
 sched::Task<int> RunTaskStep(Program* program, const StepSpec* step);
 
+// The second half of a ForceTeardown(FORCE), after Machine::RevokeUsers().
+sched::Task<> ExitForced(mm::mm_struct* mm);
+
 // References a program holds.
 void PushRef(Program* program, MmRef* ref);
 // Removes its newest reference on the mm; false when it holds none.

@@ -117,6 +117,11 @@ Task<int> Teardown(const StepSpec* step) {
 
 }  // namespace
 
+Task<> ExitForced(mm_struct* mm) {
+  co_await mm::exit_mmap(mm);
+  co_await mm::mmdrop(mm);
+}
+
 Task<int> RunMmStep(Program* program, const StepSpec* step) {
   if (step->kind == StepKind::kTruncate) {
     const int rc = co_await mm::do_truncate(step->file->file, step->a);
@@ -169,6 +174,9 @@ Task<int> RunReferenceStep(Program* program, const StepSpec* step) {
       break;
     case StepKind::kForceTeardown:
       rc = co_await Teardown(step);
+      break;
+    case StepKind::kExitForced:
+      co_await ExitForced(mm);
       break;
     default:
       break;

@@ -286,6 +286,14 @@ class TeardownTest(FlowTest):
         self.assertEqual(released.mm_users, 0)
         client.ack(released, dropped_range=True)
 
+    def wait_for_exit(self, task):
+        ended = self.tasks.WaitTask(task_service_pb2.WaitTaskRequest(
+            name=f"{self.world}/tasks/{task}"), timeout=RPC_SECONDS)
+        self.assertEqual(ended.task.state,
+                         task_service_pb2.Task.STATE_EXITED)
+        self.assertEqual(self.get_mm().exit_phase,
+                         resources_pb2.Mm.EXIT_PHASE_DEAD)
+
     def test_kill_ends_the_owner_once_the_callback_is_answered(self):
         client, munmap, callback, answer = self.tear_down_in_callback(
             step_pb2.TEARDOWN_KIND_KILL)
@@ -294,12 +302,7 @@ class TeardownTest(FlowTest):
         client.ack(callback, dropped_range=True)
         self.answer_release(client)
         self.assertEqual(munmap.result().result.rc, 0)
-        ended = self.tasks.WaitTask(task_service_pb2.WaitTaskRequest(
-            name=f"{self.world}/tasks/owner"), timeout=RPC_SECONDS)
-        self.assertEqual(ended.task.state,
-                         task_service_pb2.Task.STATE_EXITED)
-        self.assertEqual(self.get_mm().exit_phase,
-                         resources_pb2.Mm.EXIT_PHASE_DEAD)
+        self.wait_for_exit("owner")
         self.assert_no_violation()
 
     def test_force_does_not_wait_for_the_callback(self):
@@ -313,6 +316,7 @@ class TeardownTest(FlowTest):
         self.answer_release(client)
         self.assertEqual(self.get_task("owner").state,
                          task_service_pb2.Task.STATE_BLOCKED)
+        self.wait_for_exit("teardown")
         client.ack(callback, dropped_range=True)
         munmap.result()
         # Whatever was found is said to have come after a forced teardown.
