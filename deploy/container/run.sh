@@ -29,10 +29,21 @@ say() { printf 'container: %s\n' "$*" >&2; }
 fail() { say "FAILED: $*"; exit 1; }
 broken() { say "$*"; exit 125; }
 
+# podman's timer for health checks is systemd's, and it logs when there is none.
+# What goes wrong in the command itself is said at any level.
+podman() { command podman --log-level fatal "$@"; }
+
+# podman-compose leaves its networks behind.
+compose_down() {
+  compose down --volumes --timeout 1 >/dev/null 2>&1 || true
+  podman network rm "${RUN_ID}_default" "${RUN_ID}_nowhere" \
+    >/dev/null 2>&1 || true
+}
+
 WORK=$(mktemp -d)
 clean_up() {
   podman rm --force --time 0 "$RUN_ID" >/dev/null 2>&1 || true
-  compose down --volumes --timeout 1 >/dev/null 2>&1 || true
+  compose_down
   rm -rf "$WORK"
 }
 trap clean_up EXIT
@@ -40,13 +51,14 @@ trap clean_up EXIT
 # podman's own configuration, where it would ask for what this place refuses:
 # limits above ours, and a systemd that is not there.
 configure_podman() {
-  local files processes
+  local files processes limits
   files=$(ulimit -Hn) processes=$(ulimit -Hu)
   [[ $files =~ ^[0-9]+$ && $files -lt 16384 ]] || files=16384
   [[ $processes =~ ^[0-9]+$ && $processes -lt 4096 ]] || processes=4096
+  limits="\"nofile=1024:$files\", \"nproc=$processes:$processes\""
   {
     echo '[containers]'
-    echo "default_ulimits = [\"nofile=1024:$files\", \"nproc=$processes:$processes\"]"
+    echo "default_ulimits = [$limits]"
     echo '[engine]'
     echo 'runtime = "runc"'
     if [[ ! -d /run/systemd/system ]]; then
@@ -73,6 +85,8 @@ bootstrap_base() {
     mapfile -t sources < <(ls /etc/apt/sources.list \
       /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null)
   fi
+  # The hook's $1 is mmdebstrap's.
+  # shellcheck disable=SC2016
   mmdebstrap --quiet --variant=minbase --aptopt="$WORK/fetch.conf" \
     --customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"' \
     bookworm "$WORK/base.tar" ${sources[@]+"${sources[@]}"} ||
@@ -119,19 +133,21 @@ RESTRICTIONS=(--read-only --cap-drop all --security-opt no-new-privileges
 
 # wait_for_server NAME: until it has said that it listens.
 wait_for_server() {
-  timeout "$START_SECONDS" podman logs --follow "$1" 2>/dev/null |
-    grep -q -m 1 '^listening on' ||
-    { podman logs "$1" >&2; fail "$1 does not listen"; }
+  local line follow=(podman --log-level fatal logs --follow "$1")
+  while read -r line; do
+    if [[ $line == 'listening on '* ]]; then return; fi
+  done < <(timeout "$START_SECONDS" "${follow[@]}" 2>/dev/null)
+  podman logs "$1" >&2
+  fail "$1 does not listen"
 }
 
 # check_restrictions NAME: as the kernel shows them for the container's process.
 check_restrictions() {
-  local status
+  local status key value found
   status=$(podman exec "$1" cat /proc/1/status)
-  local key value
   while read -r key value; do
-    [[ $(awk -v key="$key:" '$1 == key { print $2 }' <<<"$status") == "$value" ]] ||
-      fail "$1: $key is not $value"
+    found=$(awk -v key="$key:" '$1 == key { print $2 }' <<<"$status")
+    [[ $found == "$value" ]] || fail "$1: $key is $found, not $value"
   done <<'END'
 Uid 65532
 CapEff 0000000000000000
@@ -172,27 +188,46 @@ check_server() {
   podman rm "$RUN_ID" >/dev/null
 }
 
+# podman-compose takes no port 0. Somebody else may take this one meanwhile; then
+# the server does not start, and says why.
+PORT=
+free_port() {
+  /usr/bin/python3 -c 'import socket
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    print(s.getsockname()[1])'
+}
+
 compose() {
-  MMFAULT_IMAGE=$IMAGE MMFAULT_PORT=0 podman-compose \
+  MMFAULT_IMAGE=$IMAGE MMFAULT_PORT=${PORT:-50051} podman-compose \
     --project-name "$RUN_ID" --file deploy/compose/compose.yaml "$@"
+}
+
+# compose_start SERVICE: podman-compose succeeds whatever became of it.
+compose_start() {
+  compose up --detach "$1" >"$WORK/compose.log" 2>&1 || true
+  podman container exists "${RUN_ID}_$1_1" ||
+    { cat "$WORK/compose.log" >&2; fail "compose: $1 does not start"; }
 }
 
 # podman-compose 1.0 knows no `condition: service_healthy`: the job is started
 # once the server listens.
 check_compose() {
   local server=${RUN_ID}_server_1 job=${RUN_ID}_job_1
-  compose up --detach server >"$WORK/compose.log" 2>&1 ||
-    { cat "$WORK/compose.log" >&2; fail "compose: the server does not start"; }
+  PORT=$(free_port)
+  compose_start server
   wait_for_server "$server"
   check_restrictions "$server"
   podman healthcheck run "$server" >/dev/null || fail "compose: not healthy"
-  compose up --detach job >"$WORK/compose.log" 2>&1 ||
-    { cat "$WORK/compose.log" >&2; fail "compose: the job does not start"; }
+  podman run --rm "${RESTRICTIONS[@]}" --network host "$IMAGE" \
+    --health-check "127.0.0.1:$PORT" >/dev/null ||
+    fail "compose: nobody answers at the published port"
+  compose_start job
   podman logs --follow "$job"
   [[ $(podman wait "$job") -eq 0 ]] || fail "compose: the job failed"
   compose stop --timeout "$STOP_SECONDS" server >/dev/null 2>&1
   check_stopped "$server"
-  compose down --volumes >/dev/null 2>&1
+  compose_down
   say "compose: the job's scenarios pass over the shared socket; clean stop"
 }
 
