@@ -228,7 +228,7 @@ bool IsOver(HostedWorld& world, const TaskEntry& entry,
 
 void Wait(const std::shared_ptr<HostedWorld>& world, const std::string& id,
           const v1::WaitTaskRequest& request, host::Executor* executor,
-          const std::shared_ptr<PendingCall<v1::WaitTaskResponse>>& call) {
+          const std::shared_ptr<ReplySlot<v1::WaitTaskResponse>>& call) {
   const auto entry = FindEntry(*world, id);
   if (!entry.ok()) {
     call->Answer(entry.status());
@@ -384,7 +384,7 @@ grpc::ServerUnaryReactor* TaskService::WaitTask(
     reactor->Finish(ToGrpcStatus(world.status()));
     return reactor;
   }
-  const auto call = PendingCall<v1::WaitTaskResponse>::Make(*world, response);
+  const auto call = std::make_shared<ReplySlot<v1::WaitTaskResponse>>();
   (*world)->Post([hosted = *world, id, request, call,
                   executor = worlds_->executor()](const absl::Status& alive) {
     if (alive.ok()) {
@@ -393,7 +393,7 @@ grpc::ServerUnaryReactor* TaskService::WaitTask(
       call->Answer(alive);
     }
   });
-  return call.get();
+  return call->Connect(context, *world, response);
 }
 
 grpc::ServerUnaryReactor* TaskService::SignalTask(

@@ -269,6 +269,7 @@ int Main(int argc, char** argv) {
   const std::filesystem::path here =
       std::filesystem::canonical("/proc/self/exe").parent_path();
   std::string json;
+  std::string only;
   int round_ms = 1200;
   std::string echo_server = (here / "bench_echo_server").string();
   std::string server = (here / "../../server/main/mmfaultd").string();
@@ -279,6 +280,8 @@ int Main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--echo-server", echo_server, "The bare server's program");
   app.add_option("--server", server, "mmfaultd");
+  app.add_option("--only", only, "unary or callback; else both")
+      ->check(CLI::IsMember({"unary", "callback"}));
   CLI11_PARSE(app, argc, argv);
   const auto plain = ServerProcess::Start({echo_server});
   const auto tested = ServerProcess::Start(
@@ -291,8 +294,12 @@ int Main(int argc, char** argv) {
   Subject subject(*tested);
   const std::chrono::milliseconds round(round_ms);
   Report report;
-  CompareUnary(*echo, subject, round, report);
-  CompareCallbacks(*echo, subject, round, report);
+  if (only.empty() || only == "unary") {
+    CompareUnary(*echo, subject, round, report);
+  }
+  if (only.empty() || only == "callback") {
+    CompareCallbacks(*echo, subject, round, report);
+  }
   if (!json.empty() && !report.WriteJson(json)) {
     std::cerr << "cannot write " << json << "\n";
     return 1;
