@@ -29,9 +29,9 @@ say() { printf 'container: %s\n' "$*" >&2; }
 fail() { say "FAILED: $*"; exit 1; }
 broken() { say "$*"; exit 125; }
 
-# podman's timer for health checks is systemd's, and it logs when there is none.
-# What goes wrong in the command itself is said at any level.
-podman() { command podman --log-level fatal "$@"; }
+# podman's timer for health checks is systemd's, and it logs an error when there is
+# none; the checks here are run by hand.
+podman() { command podman "$@" 2> >(grep -v 'systemd connection' >&2); }
 
 # podman-compose leaves its networks behind.
 compose_down() {
@@ -133,7 +133,7 @@ RESTRICTIONS=(--read-only --cap-drop all --security-opt no-new-privileges
 
 # wait_for_server NAME: until it has said that it listens.
 wait_for_server() {
-  local line follow=(podman --log-level fatal logs --follow "$1")
+  local line follow=(podman logs --follow "$1")
   while read -r line; do
     if [[ $line == 'listening on '* ]]; then return; fi
   done < <(timeout "$START_SECONDS" "${follow[@]}" 2>/dev/null)
