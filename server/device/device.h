@@ -93,6 +93,12 @@ inline device* DeviceOf(mmu_notifier* mn) {
   return reinterpret_cast<device*>(mn);
 }
 
+// Whether its notifier is there and registered.
+inline bool IsRegistered(const device* dev) {
+  return !dev->mn.object.freed() &&
+         dev->mn.registration == notifier::Registration::kRegistered;
+}
+
 // A device that is registered nowhere. Inside a Scope.
 device* NewDevice(const Behaviour& behaviour, bool remote);
 

@@ -1,8 +1,7 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Clients of a world: attaching, binding, calls, answers, and how they are
-// lost.
+// Clients of a world: attaching, binding and calls.
 
 #include <algorithm>
 #include <utility>
@@ -18,8 +17,6 @@
 namespace mmfault::host {
 namespace {
 
-using notifier::Registration;
-
 absl::StatusOr<uint32_t> Unimplemented(const v1::AttachRequest::Bind& bind) {
   uint32_t bits = 0;
   for (const int event : bind.unimplemented()) {
@@ -27,11 +24,6 @@ absl::StatusOr<uint32_t> Unimplemented(const v1::AttachRequest::Bind& bind) {
     bits |= scenario::MethodBit(static_cast<v1::CallbackEvent>(event));
   }
   return bits;
-}
-
-bool IsLinked(const device::device* dev) {
-  return !dev->mn.object.freed() &&
-         dev->mn.registration == Registration::kRegistered;
 }
 
 }  // namespace
@@ -227,7 +219,7 @@ absl::Status HostedWorld::Bind(const ClientPtr& client,
               known.client->id + "\"",
           {{"notifier", bind.notifier()}, {"client", known.client->id}});
     }
-    if (IsLinked(dev)) {
+    if (device::IsRegistered(dev)) {
       return base::WrongStateError(
           name(), "ALREADY_REGISTERED",
           "notifier \"" + bind.notifier() + "\" is registered",
@@ -358,247 +350,6 @@ void HostedWorld::SendResult(const ClientPtr& client,
   }
   requests_.Keep(call.request_id(), call, message);
   client->stream->Send(std::move(message));
-}
-
-// --- Callbacks and their answers ---------------------------------------------
-
-void HostedWorld::DeliverCallback(uint64_t number) {
-  device::pending_callback* callback = device::FindPending(&world(), number);
-  if (callback == nullptr) {
-    return;
-  }
-  const int64_t wire = WireNumber(number);
-  last_number_ = std::max(last_number_, wire);
-  Binding& binding = bindings_[callback->dev];
-  Outstanding& out = outstanding_[wire];
-  out.dev = callback->dev;
-  out.client = binding.client;
-  out.event = scenario::ToProto(callback->method);
-  out.task = machine_->NameOf(world().task(callback->task).object.id);
-  out.number = number;
-  out.deadline = Executor::Clock::now() + ack_deadline_;
-  if (binding.detaching) {
-    // Its owner is on the way out and does as a good driver does.
-    HandleOwnAnswer(wire);
-    return;
-  }
-  ArmDeadline();
-  if (out.client != nullptr && !out.client->gone) {
-    v1::AttachResponse message;
-    *message.mutable_callback() = CallbackMessage(*machine_, *callback);
-    message.mutable_callback()->set_callback_number(wire);
-    message.mutable_callback()->set_notifier(binding.notifier);
-    out.client->stream->Send(std::move(message));
-  }
-}
-
-void HostedWorld::HandleOwnAnswer(int64_t number) {
-  Outstanding& out = outstanding_[number];
-  out.answer.dropped_range = true;
-  out.answered = true;
-  if (!lockstep_) {
-    Admit(number);
-  }
-}
-
-void HostedWorld::HandleAck(const ClientPtr& client, int64_t number,
-                            const device::CallbackAnswer& answer,
-                            const std::vector<v1::AddressRange>& dropped) {
-  const auto it = outstanding_.find(number);
-  if (it == outstanding_.end() || it->second.client != client ||
-      it->second.answered) {
-    Refuse(
-        *client, 0,
-        base::WrongStateError(name(), "CALLBACK_NOT_OUTSTANDING",
-                              "callback " + std::to_string(number) +
-                                  " does not wait for an answer of this client",
-                              {{"callback_number", std::to_string(number)}}));
-    return;
-  }
-  for (const v1::AddressRange& range : dropped) {
-    if (range.start() >= range.end()) {
-      Refuse(*client, 0,
-             base::InvalidFieldError(
-                 "ack.dropped", "RANGE_MALFORMED",
-                 "a range is [start, end), not empty",
-                 {{"callback_number", std::to_string(number)}}));
-      return;
-    }
-  }
-  it->second.answered = true;
-  it->second.answer = answer;
-  it->second.dropped = dropped;
-  if (!lockstep_) {
-    AllowSteps(0);
-    Admit(number);
-  }
-}
-
-// The answer enters the world.
-void HostedWorld::Admit(int64_t number) {
-  const auto it = outstanding_.find(number);
-  if (it == outstanding_.end()) {
-    return;
-  }
-  const Outstanding out = std::move(it->second);
-  outstanding_.erase(it);
-  ++admitted_count_;
-  const sched::World::Scope scope(&world());
-  for (const v1::AddressRange& range : out.dropped) {
-    device::DropLocked(out.dev, range.start(), range.end());
-  }
-  device::AdmitAnswer(&world(), out.number, out.answer);
-}
-
-// One timer for all: deadlines are in the order of the callbacks.
-void HostedWorld::ArmDeadline() {
-  if (deadline_armed_) {
-    return;
-  }
-  std::optional<Executor::Clock::time_point> earliest;
-  for (const auto& [number, out] : outstanding_) {
-    if (!out.answered && (!earliest || out.deadline < *earliest)) {
-      earliest = out.deadline;
-    }
-  }
-  if (!earliest.has_value()) {
-    return;
-  }
-  deadline_armed_ = true;
-  executor_->RunAt(*earliest, [weak = weak_from_this()] {
-    const std::shared_ptr<HostedWorld> self = weak.lock();
-    if (self != nullptr) {
-      self->Post([raw = self.get()](const absl::Status& alive) {
-        if (alive.ok()) {
-          raw->OnDeadline();
-        }
-      });
-    }
-  });
-}
-
-void HostedWorld::OnDeadline() {
-  deadline_armed_ = false;
-  const Executor::Clock::time_point now = Executor::Clock::now();
-  std::vector<int64_t> late;
-  for (const auto& [number, out] : outstanding_) {
-    if (!out.answered && out.deadline <= now) {
-      late.push_back(number);
-    }
-  }
-  for (const int64_t number : late) {
-    Outstanding& out = outstanding_[number];
-    out.answered = true;
-    out.answer.missing = true;
-    if (out.client != nullptr && !out.client->gone) {
-      v1::AttachResponse message;
-      message.mutable_callback_gone()->set_callback_number(number);
-      message.mutable_callback_gone()->set_cause(
-          v1::AttachResponse::CallbackGone::CAUSE_DEADLINE);
-      out.client->stream->Send(std::move(message));
-    }
-    if (!lockstep_) {
-      AllowSteps(0);
-      Admit(number);
-    }
-  }
-  ArmDeadline();
-}
-
-// --- Losing a client ---------------------------------------------------------
-
-// What the kernel would see: a driver's process died, or its module is gone.
-void HostedWorld::Lose(const ClientPtr& client) {
-  client->gone = true;
-  for (const auto& hook : lost_hooks_) {
-    hook(client->id);
-  }
-  faults_.DisarmClient(machine_.get(), client->id);
-  AllowSteps(0);
-  if (lost_client_policy_ != v1::LOST_CLIENT_POLICY_KEEP) {
-    std::vector<int64_t> unanswered;
-    for (auto& [number, out] : outstanding_) {
-      if (out.client == client && !out.answered) {
-        out.answered = true;
-        out.answer.missing = true;
-        unanswered.push_back(number);
-      }
-    }
-    for (const int64_t number : unanswered) {
-      if (!lockstep_) {
-        Admit(number);
-      }
-    }
-  }
-  std::vector<device::device*> bound;
-  for (const auto& [id, dev] : machine_->devices()) {
-    const auto it = bindings_.find(dev);
-    if (it != bindings_.end() && it->second.client == client) {
-      bound.push_back(dev);
-    }
-  }
-  for (device::device* dev : bound) {
-    LoseNotifier(client, dev);
-  }
-  EndTasksOf(*client);
-}
-
-void HostedWorld::LoseNotifier(const ClientPtr& client, device::device* dev) {
-  Binding& binding = bindings_[dev];
-  if (!IsLinked(dev)) {
-    binding.client = nullptr;
-    return;
-  }
-  switch (lost_client_policy_) {
-    case v1::LOST_CLIENT_POLICY_KEEP:
-      break;  // nobody is there, and nobody is told
-    case v1::LOST_CLIENT_POLICY_UNREGISTER:
-      binding.client = nullptr;
-      binding.detaching = true;
-      UnregisterFor(*client, dev);
-      break;
-    default: {
-      binding.client = nullptr;
-      const sched::World::Scope scope(&world());
-      notifier::FreeNotifier(&dev->mn);
-      break;
-    }
-  }
-}
-
-void HostedWorld::UnregisterFor(const Client& client, device::device* dev) {
-  scenario::Program* program = machine_->FindTask(client.detach_task);
-  if (program == nullptr || program->task == nullptr) {
-    if (!CheckTaskRoom().ok()) {
-      return;  // it stays linked, as under KEEP
-    }
-    program = machine_->CreateTask(client.detach_task, nullptr, false);
-    tasks_.Add(client.detach_task, program);
-  }
-  v1::Step unregister;
-  unregister.set_label("unregister-" + bindings_[dev].notifier);
-  unregister.mutable_unregister()->set_notifier(bindings_[dev].notifier);
-  v1::Step free;
-  free.mutable_only_if()->set_step(unregister.label());
-  free.mutable_only_if()->add_rc(0);
-  free.mutable_free()->set_notifier(bindings_[dev].notifier);
-  google::protobuf::RepeatedPtrField<v1::Step> steps;
-  *steps.Add() = std::move(unregister);
-  *steps.Add() = std::move(free);
-  // More notifiers than a task has labels: those stay linked.
-  AppendSteps(program, steps, "detach").IgnoreError();
-}
-
-void HostedWorld::EndTasksOf(const Client& client) {
-  for (const std::string& id : client.tasks) {
-    scenario::Program* program = machine_->FindTask(id);
-    if (program == nullptr || program->task == nullptr) {
-      continue;
-    }
-    const sched::World::Scope scope(&world());
-    program->exiting = true;
-    world().ReevaluateTask(program->task->slot);
-  }
 }
 
 }  // namespace mmfault::host

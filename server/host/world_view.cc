@@ -85,7 +85,7 @@ std::string LockedBy(const HostedWorld& world, const mm::mm_struct* mm) {
     const scenario::StepSpec& step = *entry->given.front();
     const bool registers = step.kind == scenario::StepKind::kRegister ||
                            step.kind == scenario::StepKind::kUnregister;
-    const mm::mm_struct* target = step.mm != nullptr    ? scenario::MmOf(step.mm)
+    const mm::mm_struct* target = step.mm != nullptr ? scenario::MmOf(step.mm)
                                   : step.dev != nullptr ? step.dev->mn.mm.get()
                                                         : nullptr;
     const uint32_t held =
