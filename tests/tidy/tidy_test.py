@@ -52,7 +52,7 @@ class LayeringTest(TreeTest):
                 ("server/main/a.cc", "server/testing/a.h"),
                 ("server/testing/a.h", "server/host/a.h"),
                 ("server/sched/a.h", "mmfault/v1/world.pb.h"),
-                ("server/report/a.cc", "google/rpc/status.pb.h"),
+                ("server/check/a.cc", "google/rpc/status.pb.h"),
                 ("server/api/a.cc", "clients/cpp/session.h"),
                 ("server/mm/a.cc", "server/unknown/a.h"),
                 ("faults/registry.h", "server/base/check.h"),
