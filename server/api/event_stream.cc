@@ -139,7 +139,7 @@ class EventStream final
         request_.batch_size() == 0 ? kDefaultBatch : request_.batch_size();
     uint64_t last_step = 0;
     for (; next_ < ring.end(); ++next_) {
-      const host::EventRing::Entry& entry = ring.at(next_);
+      const host::EventRing::Entry entry = ring.at(next_);
       if (message_.events_size() >= size && entry.event.step != last_step) {
         break;
       }

@@ -190,46 +190,42 @@ absl::Status Delete(HostedWorld& world, const std::string& id) {
 
 // --- RunStep -----------------------------------------------------------------
 
-// The mm that the step means, and the task that runs it.
+// The mm that an empty field means, and the task that runs the step.
 struct Target {
-  v1::Step copy;
-  const v1::Step* step = nullptr;
+  scenario::MmRef* mm = nullptr;
   std::string task;
 };
+
+// `rpc-{mm}`: of the request's mm, else the step's, else the only one.
+std::string TaskFor(HostedWorld& world, const v1::RunStepRequest& request) {
+  std::string mm = request.mm();
+  const auto& mms = world.machine().mms();
+  if (mm.empty()) {
+    StepMm(request.step(), &mm);
+  }
+  if (mm.empty() && mms.size() == 1) {
+    mm = mms.begin()->first;
+  }
+  std::string task = mm.empty() ? "rpc" : "rpc-" + mm;
+  // An id has at most 63 characters; so has the mm's.
+  task.resize(std::min<size_t>(task.size(), 63));
+  return task;
+}
 
 absl::Status Resolve(HostedWorld& world, const v1::RunStepRequest& request,
                      Target* target) {
   if (!request.has_step()) {
     return base::InvalidFieldError("step", "FIELD_MISSING", "say what to do");
   }
-  RETURN_IF_ERROR(host::CheckRange(request.step_budget(), 0, kMaxStepBudget,
-                                   "step_budget"));
-  target->step = &request.step();
-  std::string mm = request.mm();
-  const auto& mms = world.machine().mms();
-  if (!mm.empty() && world.machine().FindMm(mm) == nullptr) {
-    return host::NotFound("mm", "MM_NOT_FOUND", world.name() + "/mms/" + mm);
+  if (request.step_budget() < 0 || request.step_budget() > kMaxStepBudget) {
+    return host::CheckRange(request.step_budget(), 0, kMaxStepBudget,
+                            "step_budget");
   }
-  const bool only_one = mms.size() == 1 && request.task().empty();
-  if (mm.empty() || !only_one) {
-    std::string own;
-    const bool takes_mm = StepMm(request.step(), &own);
-    if (takes_mm && own.empty() && !mm.empty()) {
-      target->copy = request.step();
-      SetStepMm(&target->copy, mm);
-      target->step = &target->copy;
-    }
-    mm = own.empty() ? mm : own;
+  if (!request.mm().empty()) {
+    ASSIGN_OR_RETURN(target->mm, FindMm(world, request.mm()));
   }
-  if (mm.empty() && mms.size() == 1) {
-    mm = mms.begin()->first;
-  }
-  target->task = request.task();
-  if (target->task.empty()) {
-    target->task = mm.empty() ? "rpc" : "rpc-" + mm;
-    // An id has at most 63 characters; so has the mm's.
-    target->task.resize(std::min<size_t>(target->task.size(), 63));
-  }
+  target->task =
+      request.task().empty() ? TaskFor(world, request) : request.task();
   return absl::OkStatus();
 }
 
@@ -260,8 +256,8 @@ void Run(HostedWorld& world, const v1::RunStepRequest& request,
     return;
   }
   if (world.lockstep()) {
-    const auto index =
-        world.StartStep(*program, *target.step, "step", 0, nullptr);
+    const auto index = world.StartStep(*program, request.step(), "step", 0,
+                                       nullptr, target.mm);
     if (!index.ok()) {
       done(index.status());
       return;
@@ -275,7 +271,7 @@ void Run(HostedWorld& world, const v1::RunStepRequest& request,
   const int64_t place = world.tasks().Of(*program)->given_count;
   const uint64_t limit = world.AllowSteps(request.step_budget());
   const auto index = world.StartStep(
-      *program, *target.step, "step", limit,
+      *program, request.step(), "step", limit,
       [task = std::move(target.task), place, done](
           const absl::Status& ended, const scenario::StepOutcome* outcome) {
         if (ended.ok()) {
@@ -283,7 +279,8 @@ void Run(HostedWorld& world, const v1::RunStepRequest& request,
         } else {
           done(ended);
         }
-      });
+      },
+      target.mm);
   if (!index.ok()) {
     done(index.status());
   }

@@ -40,10 +40,4 @@ bool StepMm(const v1::Step& step, std::string* mm) {
   return true;
 }
 
-void SetStepMm(v1::Step* step, const std::string& mm) {
-  const FieldDescriptor* op = OpField(*step);
-  auto* message = v1::Step::GetReflection()->MutableMessage(step, op);
-  message->GetReflection()->SetString(message, MmField(op), mm);
-}
-
 }  // namespace mmfault::api

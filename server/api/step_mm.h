@@ -17,9 +17,6 @@ namespace mmfault::api {
 // Whether the step's operation has an `mm` field; its value is put in `mm`.
 bool StepMm(const v1::Step& step, std::string* mm);
 
-// Fills it in.
-void SetStepMm(v1::Step* step, const std::string& mm);
-
 }  // namespace mmfault::api
 
 #endif  // MMFAULT_SERVER_API_STEP_MM_H_

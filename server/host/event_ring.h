@@ -12,6 +12,7 @@
 #define MMFAULT_SERVER_HOST_EVENT_RING_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "server/trace/event.h"
@@ -31,20 +32,33 @@ class EventRing {
 
   void Push(const trace::Event& event, uint32_t task_id,
             int32_t violation = -1) {
-    if (entries_.size() < capacity_) {
-      entries_.push_back({event, task_id, violation});
-    } else {
-      entries_[pushed_ % capacity_] = {event, task_id, violation};
+    const uint64_t place = pushed_ % capacity_;
+    if (place / kChunk == chunks_.size()) {
+      chunks_.push_back(std::make_unique_for_overwrite<Packed[]>(kChunk));
     }
+    Packed& packed = chunks_[place / kChunk][place % kChunk];
+    packed.step = event.step;
+    packed.time_ns = event.time_ns;
+    packed.obj = event.op.obj.bits;
+    packed.where = event.op.where;
+    packed.start = event.start;
+    packed.end = event.end;
+    packed.value = static_cast<int32_t>(event.value);
+    packed.task_id = task_id;
+    packed.violation = static_cast<int16_t>(violation);
+    packed.task = static_cast<int8_t>(event.task);
+    packed.kind = event.op.kind;
+    packed.access = event.op.access;
+    packed.detail = static_cast<uint8_t>(event.detail);
     ++pushed_;
   }
 
   // Entries are numbered from 0 as they come; [first(), end()) are there.
-  uint64_t first() const { return pushed_ - entries_.size(); }
-  uint64_t end() const { return pushed_; }
-  const Entry& at(uint64_t number) const {
-    return entries_[number % capacity_];
+  uint64_t first() const {
+    return pushed_ > capacity_ ? pushed_ - capacity_ : 0;
   }
+  uint64_t end() const { return pushed_; }
+  Entry at(uint64_t number) const;
 
   // The first entry there of that step or a later one.
   uint64_t FirstOfStep(uint64_t step) const;
@@ -52,9 +66,35 @@ class EventRing {
   uint64_t first_step() const;
 
  private:
+  // Memory comes in pieces, so that growing moves nothing.
+  static constexpr size_t kChunk = 64;
+
+  // A cache line: the ring takes in every event of a live world.
+  struct alignas(64) Packed {
+    uint64_t step;
+    uint64_t time_ns;
+    uint64_t obj;
+    const char* where;
+    uint64_t start;
+    uint64_t end;
+    int32_t value;  // a return code
+    uint32_t task_id;
+    int16_t violation;
+    int8_t task;
+    trace::OpKind kind;
+    trace::Access access;
+    uint8_t detail;
+  };
+  static_assert(sizeof(Packed) == 64);
+
+  const Packed& PackedAt(uint64_t number) const {
+    const uint64_t place = number % capacity_;
+    return chunks_[place / kChunk][place % kChunk];
+  }
+
   size_t capacity_ = 1;
   uint64_t pushed_ = 0;
-  std::vector<Entry> entries_;
+  std::vector<std::unique_ptr<Packed[]>> chunks_;
 };
 
 }  // namespace mmfault::host

@@ -112,7 +112,6 @@ void HostedWorld::Post(Message message) {
 void HostedWorld::Work(bool on_executor) {
   const std::shared_ptr<HostedWorld> self = shared_from_this();
   const uint64_t quantum = on_executor ? kExecutorQuantum : kInlineQuantum;
-  std::vector<Message> mail;
   bool more = on_executor;  // it was handed over because there is more
   for (int round = 0;; ++round) {
     {
@@ -121,13 +120,13 @@ void HostedWorld::Work(bool on_executor) {
         running_ = false;
         return;
       }
-      mail.swap(inbox_);
+      mail_.swap(inbox_);
       has_mail_.store(false, std::memory_order_relaxed);
     }
-    for (Message& message : mail) {
+    for (Message& message : mail_) {
       message(ended_ ? WorldGone(name()) : absl::OkStatus());
     }
-    mail.clear();
+    mail_.clear();
     const uint64_t before = ended_ ? 0 : step();
     more = !ended_ && Move(quantum);
     if (!ended_) {
@@ -149,6 +148,9 @@ void HostedWorld::Observe(Observer observer) {
 }
 
 void HostedWorld::CallObservers(const absl::Status& alive) {
+  if (observers_.empty()) {
+    return;
+  }
   // An observer may add others, and deliver to whoever adds others.
   std::vector<Observer> called;
   called.swap(observers_);

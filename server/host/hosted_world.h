@@ -164,19 +164,22 @@ class HostedWorld final : public RemoteSession,
   absl::Status CheckArena() const;
 
   // Queues one step for a task and calls `done` when it has run; with a limit,
-  // also when the world passes that step first. In a LOCKSTEP world `done` may
+  // also when the world passes that step first. `default_mm` is what an empty
+  // `mm` means; null: the task's own. In a LOCKSTEP world `done` may
   // be called long after.
   using StepDone = TaskBook::StepDone;
   absl::StatusOr<int64_t> StartStep(scenario::Program* program,
                                     const v1::Step& step,
                                     std::string_view field, uint64_t limit,
-                                    StepDone done);
+                                    StepDone done,
+                                    scenario::MmRef* default_mm = nullptr);
   // Queues all of the steps, or none. `field` is their place in the request;
   // `indexed` when that is a list.
   absl::StatusOr<int64_t> AppendSteps(
       scenario::Program* program,
       const google::protobuf::RepeatedPtrField<v1::Step>& steps,
-      std::string_view field, bool indexed = true);
+      std::string_view field, bool indexed = true,
+      scenario::MmRef* default_mm = nullptr);
   // A task that waits for steps and holds nothing; made when there is none.
   absl::StatusOr<scenario::Program*> StandingTask(const std::string& id,
                                                   bool replace_exited);
@@ -234,7 +237,7 @@ class HostedWorld final : public RemoteSession,
     device::device* dev = nullptr;
     ClientPtr client;
     v1::CallbackEvent event = v1::CALLBACK_EVENT_UNSPECIFIED;
-    std::string task;
+    uint32_t task_id = 0;
     uint64_t number = 0;  // the engine's
     Executor::Clock::time_point deadline;
     bool answered = false;  // LOCKSTEP: the answer waits until it is due
@@ -395,7 +398,9 @@ class HostedWorld final : public RemoteSession,
   TaskBook tasks_;
   EventRing events_;
   FaultBook faults_{name()};
+  std::vector<Message> mail_;  // being handled
   std::vector<Note> notes_;
+  std::vector<Note> delivered_;  // being delivered; its memory is used again
   std::vector<v1::Violation> violations_;
   int64_t violations_dropped_ = 0;
   bool look_for_dead_ = false;

@@ -28,7 +28,7 @@ void HostedWorld::DeliverCallback(uint64_t number) {
   out.dev = callback->dev;
   out.client = binding.client;
   out.event = scenario::ToProto(callback->method);
-  out.task = machine_->NameOf(world().task(callback->task).object.id);
+  out.task_id = world().task(callback->task).object.id;
   out.number = number;
   out.deadline = Executor::Clock::now() + ack_deadline_;
   if (binding.detaching) {

@@ -406,7 +406,7 @@ void HostedWorld::FinishAdvance(Response::Outcome outcome) {
     out->set_notifier(bindings_[callback.dev].notifier);
     out->set_client(callback.client == nullptr ? "" : callback.client->id);
     out->set_event(callback.event);
-    out->set_task(callback.task);
+    out->set_task(machine_->NameOf(callback.task_id));
   }
   constexpr size_t kMaxShown = 64;
   for (size_t i = static_cast<size_t>(advance->first_violation);

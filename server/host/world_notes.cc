@@ -67,7 +67,9 @@ void HostedWorld::OnViolation(const trace::Violation& violation) {
 
 void HostedWorld::DeliverNotes() {
   while (!notes_.empty()) {
-    std::vector<Note> notes;
+    // Delivering may run the world (RunAtOnce) and so come here again.
+    std::vector<Note> notes = std::move(delivered_);
+    notes.clear();
     notes.swap(notes_);
     for (const Note& note : notes) {
       switch (note.kind) {
@@ -85,6 +87,7 @@ void HostedWorld::DeliverNotes() {
           break;
       }
     }
+    delivered_ = std::move(notes);
   }
   if (look_for_dead_) {
     look_for_dead_ = false;

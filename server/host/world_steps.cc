@@ -38,7 +38,7 @@ absl::Status CheckMm(const scenario::Machine& machine,
 absl::StatusOr<int64_t> HostedWorld::AppendSteps(
     scenario::Program* program,
     const google::protobuf::RepeatedPtrField<v1::Step>& steps,
-    std::string_view field, bool indexed) {
+    std::string_view field, bool indexed, scenario::MmRef* default_mm) {
   TaskEntry* entry = tasks_.Of(program);
   CHECK(entry != nullptr);
   if (program->task == nullptr || program->exiting ||
@@ -48,9 +48,11 @@ absl::StatusOr<int64_t> HostedWorld::AppendSteps(
                                  {{"task", entry->id}});
   }
   const auto waiting = static_cast<int64_t>(entry->given.size()) + steps.size();
-  RETURN_IF_ERROR(CheckQuota(name() + "/tasks/" + entry->id, "max_queued_steps",
-                             plan_.settings.limits().max_queued_steps(),
-                             waiting));
+  const int64_t most = plan_.settings.limits().max_queued_steps();
+  if (waiting > most) {
+    return CheckQuota(name() + "/tasks/" + entry->id, "max_queued_steps", most,
+                      waiting);
+  }
   if (ArenaFull()) {
     return CheckArena();
   }
@@ -63,8 +65,8 @@ absl::StatusOr<int64_t> HostedWorld::AppendSteps(
     if (indexed) {
       path += "[" + std::to_string(i) + "]";
     }
-    absl::Status status =
-        scenario::AppendStep(machine_.get(), program, steps[i], path);
+    absl::Status status = scenario::AppendStep(machine_.get(), program,
+                                               steps[i], path, default_mm);
     if (status.ok()) {
       scenario::StepSpec* step = program->last_step;
       added.push_back(step);
@@ -88,11 +90,13 @@ absl::StatusOr<int64_t> HostedWorld::AppendSteps(
 absl::StatusOr<int64_t> HostedWorld::StartStep(scenario::Program* program,
                                                const v1::Step& step,
                                                std::string_view field,
-                                               uint64_t limit, StepDone done) {
+                                               uint64_t limit, StepDone done,
+                                               scenario::MmRef* default_mm) {
   google::protobuf::RepeatedPtrField<v1::Step> steps;
   // Lent for the call, not copied.
   steps.UnsafeArenaAddAllocated(const_cast<v1::Step*>(&step));
-  absl::StatusOr<int64_t> index = AppendSteps(program, steps, field, false);
+  absl::StatusOr<int64_t> index =
+      AppendSteps(program, steps, field, false, default_mm);
   steps.UnsafeArenaReleaseLast();
   if (index.ok() && done != nullptr) {
     tasks_.Wait(tasks_.Of(program), *index, limit, std::move(done));

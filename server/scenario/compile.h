@@ -42,9 +42,11 @@ absl::StatusOr<sched::WorldOptions> CompileSettings(
     const v1::WorldSettings& settings);
 
 // Checks a step and appends it to a program. `field` is the path of the step in
-// the request, for error messages.
+// the request, for error messages. An `mm` left empty means `default_mm` when
+// there is one, else the task's own.
 absl::Status AppendStep(Machine* machine, Program* program,
-                        const v1::Step& step, std::string_view field);
+                        const v1::Step& step, std::string_view field,
+                        MmRef* default_mm = nullptr);
 
 // Makes an mm, a file, a notifier, a task with its steps.
 absl::Status AddMm(Machine* machine, const v1::MmSetup& setup,

@@ -22,11 +22,12 @@ constexpr uint64_t kMaxTouchedPages = uint64_t{1} << 20;
 class StepCompiler {
  public:
   StepCompiler(Machine* machine, Program* program, std::string field,
-               StepSpec* out)
+               StepSpec* out, MmRef* default_mm)
       : machine_(machine),
         program_(program),
         field_(std::move(field)),
-        out_(out) {}
+        out_(out),
+        default_mm_(default_mm) {}
 
   absl::Status Compile(const Step& step) {
     RETURN_IF_ERROR(CompileCommon(step));
@@ -63,6 +64,7 @@ class StepCompiler {
   Program* program_;
   std::string field_;
   StepSpec* out_;
+  MmRef* default_mm_;
 };
 
 absl::Status StepCompiler::SetCodes(
@@ -116,7 +118,7 @@ absl::Status StepCompiler::SetMm(const std::string& id, std::string_view path) {
     }
     return absl::OkStatus();
   }
-  out_->mm = program_->own;
+  out_->mm = default_mm_ != nullptr ? default_mm_ : program_->own.get();
   if (out_->mm == nullptr && machine_->mms().size() == 1) {
     out_->mm = machine_->mms().begin()->second;
   }
@@ -452,13 +454,15 @@ bool IsValidId(std::string_view id) {
 }
 
 absl::Status AppendStep(Machine* machine, Program* program,
-                        const v1::Step& step, std::string_view field) {
+                        const v1::Step& step, std::string_view field,
+                        MmRef* default_mm) {
   StepSpec* spec = machine->NewStep(StepKind::kYieldCpu);
   absl::Status status;
   {
     sched::World::Scope scope(&machine->world());
     status =
-        StepCompiler(machine, program, std::string(field), spec).Compile(step);
+        StepCompiler(machine, program, std::string(field), spec, default_mm)
+            .Compile(step);
     if (!status.ok()) {
       machine->world().Delete(spec);
     }
