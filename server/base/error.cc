@@ -149,8 +149,8 @@ absl::Status QuotaError(std::string_view subject, std::string_view reason,
   facts.reason = reason;
   facts.subject = subject;
   facts.metadata.emplace_back("subject", subject);
-  facts.metadata.emplace_back("limit_name", limit_name);
-  facts.metadata.emplace_back("limit", std::to_string(limit));
+  facts.metadata.emplace_back("limit", limit_name);
+  facts.metadata.emplace_back("max", std::to_string(limit));
   return MakeErrorWithFacts(absl::StatusCode::kResourceExhausted, message,
                             facts);
 }

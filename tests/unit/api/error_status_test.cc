@@ -80,8 +80,8 @@ TEST(ErrorStatusTest, QuotaNamesItsHolderAndLimit) {
       "worlds/w", "MMS_EXHAUSTED", "max_mms_per_world", 64, "64 mms exist"));
   const client::ErrorDetails details = client::DetailsOf(status);
   EXPECT_EQ(details.subject, "worlds/w");
-  EXPECT_EQ(details.metadata.at("limit_name"), "max_mms_per_world");
-  EXPECT_EQ(details.metadata.at("limit"), "64");
+  EXPECT_EQ(details.metadata.at("limit"), "max_mms_per_world");
+  EXPECT_EQ(details.metadata.at("max"), "64");
 }
 
 TEST(ErrorStatusTest, RetryDelayKeepsMilliseconds) {

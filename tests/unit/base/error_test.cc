@@ -53,8 +53,8 @@ TEST(ErrorTest, QuotaErrorNamesTheLimitAndItsValue) {
       FactsOf(QuotaError("server", "WORLDS_EXHAUSTED", "max_worlds", 3, "m"));
   EXPECT_EQ(facts.subject, "server");
   EXPECT_THAT(facts.metadata, ElementsAre(Pair("subject", "server"),
-                                          Pair("limit_name", "max_worlds"),
-                                          Pair("limit", "3")));
+                                          Pair("limit", "max_worlds"),
+                                          Pair("max", "3")));
 }
 
 TEST(ErrorTest, KeepsTheRetryDelay) {
