@@ -167,6 +167,7 @@ class Machine : public device::RemoteHub {
   static void TeardownHook(sched::World* world, uint32_t mm, bool force);
   MmRef* RefOf(uint32_t mm_id) const;
   void KillOwners(MmRef* ref);
+  void NoteRevoked(MmRef* ref);
 
   const notifier::Protocol& protocol_;
   std::unique_ptr<sched::World> world_;

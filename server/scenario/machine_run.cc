@@ -118,10 +118,33 @@ void Machine::KillOwners(MmRef* ref) {
   }
 }
 
+// Who holds what, for the verdicts that come after. Tasks beyond the room are
+// counted with nobody.
+void Machine::NoteRevoked(MmRef* ref) {
+  auto left = static_cast<uint32_t>(ref->mm->mm_users.counter);
+  size_t at = 0;
+  for (const auto& [id, program] : tasks_) {
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < program->ref_count; ++i) {
+      held += program->refs[i] == ref ? 1 : 0;
+    }
+    const sched::TaskRecord* task = program->task;
+    if (held == 0 || task == nullptr || at + 1 == kMaxRevoked) {
+      continue;
+    }
+    ref->revoked[at].task_id = task->object.id;
+    ref->revoked[at].count = held;
+    left -= held;
+    ++at;
+  }
+  ref->revoked[at].count = left;
+}
+
 void Machine::RevokeUsers(MmRef* ref) {
   mm::mm_struct* mm = ref->mm;
   ref->forced = true;
   world_->state().forced = true;
+  NoteRevoked(ref);
   mm->revoked_pins = static_cast<uint32_t>(mm->mm_users.counter);
   mm->mm_users.counter = 0;
 }

@@ -60,6 +60,13 @@ enum class StepKind : uint8_t {
 // `munmap`, `register` and so on: the field's name in Step.
 const char* StepKindName(StepKind kind);
 
+// References of one task that ForceTeardown(FORCE) revoked.
+struct RevokedPins {
+  Cell<uint32_t> task_id;  // its number; 0: nobody's, or a call's own pin
+  Cell<uint32_t> count;    // 0: the entry is empty
+};
+inline constexpr int kMaxRevoked = 16;
+
 struct MmRef {
   sched::Object object;
   Cell<mm::mm_struct*> mm;  // null until it exists; may be freed
@@ -68,6 +75,7 @@ struct MmRef {
   // fault, a step of a task without a reference) is in neither count.
   Cell<int64_t> unowned;
   Cell<bool> forced;  // ForceTeardown(FORCE) took it down
+  std::array<RevokedPins, kMaxRevoked> revoked;  // then: whose users went
 };
 // The mm, freed or not; null when there is none, or its memory is another's.
 inline mm::mm_struct* MmOf(const MmRef* ref) {

@@ -65,6 +65,18 @@ v1::Event::Kind KindOf(const trace::Op& op) {
   }
 }
 
+void AddRevokedPins(const Machine& machine, v1::Violation* out) {
+  for (const auto& [id, ref] : machine.mms()) {
+    for (const RevokedPins& pins : ref->revoked) {
+      if (pins.count != 0) {
+        const std::string task =
+            pins.task_id == 0 ? "nobody" : machine.NameOf(pins.task_id);
+        out->add_revoked_pins(task + ": " + std::to_string(pins.count));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::string HashText(uint64_t hash) {
@@ -141,6 +153,9 @@ v1::Violation ToProto(const Machine& machine,
     out.add_catalogue(number);
   }
   out.set_forced(violation.forced != 0);
+  if (violation.forced != 0) {
+    AddRevokedPins(machine, &out);
+  }
   if (violation.obj.type() != trace::ObjType::kNone) {
     out.add_objects(name(violation.obj));
   }

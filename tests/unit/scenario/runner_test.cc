@@ -290,14 +290,24 @@ TEST(TeardownTest, ForceRevokesPinsAndMarksVerdicts) {
   std::string text = kTeardown;
   text.replace(text.find(" repeat: 1"), 10, "");
   text.replace(text.find("TEARDOWN_KIND_KILL"), 18, "TEARDOWN_KIND_FORCE");
-  const v1::Scenario scenario = Parse(text);
-  auto machine = MakeMachine(scenario, Find("6.1"));
-  sched::UniformStrategy strategy(3);
-  machine->Run(&strategy, 100000);
-  EXPECT_TRUE(machine->FindMm("m0")->forced);
-  for (const trace::Violation& violation : machine->Violations()) {
-    EXPECT_EQ(violation.forced, 1);
+  v1::Scenario scenario = Parse(text);
+  // #v12 may not unregister once mm_users is 0.
+  scenario.mutable_task(0)->add_step()->mutable_unregister()->set_notifier(
+      "n0");
+  int violation_count = 0;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    auto machine = MakeMachine(scenario, Find("v12"));
+    sched::UniformStrategy strategy(seed);
+    machine->Run(&strategy, 100000);
+    EXPECT_TRUE(machine->FindMm("m0")->forced);
+    for (const trace::Violation& violation : machine->Violations()) {
+      EXPECT_EQ(violation.forced, 1);
+      EXPECT_THAT(ToProto(*machine, violation).revoked_pins(),
+                  ::testing::Contains("owner: 1"));
+      ++violation_count;
+    }
   }
+  EXPECT_GT(violation_count, 0);
 }
 
 TEST(SweepTest, EndsWhenTheRuleNoLongerFires) {
