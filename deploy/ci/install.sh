@@ -20,7 +20,7 @@ packages_of() {
         libgtest-dev libgmock-dev libbenchmark-dev \
         zlib1g-dev libssl-dev libc-ares-dev libre2-dev
       ;;
-    test) echo git python3-grpcio python3-protobuf libxml2-utils ;;
+    test) echo git openssl python3-grpcio python3-protobuf libxml2-utils ;;
     lint) echo git clang-format-19 clang-tidy-19 clang-tools-19 ;;
     proto) echo npm ;;
     container)
