@@ -34,7 +34,7 @@ struct PointInfo {
   std::string_view name;
   std::string_view stands_for;
   std::string_view cite;
-  bool can_sleep;  // the kernel may sleep here
+  bool can_sleep;           // the kernel may sleep here
   std::string_view errors;  // errors that `error(E)` may inject; "" for none
 };
 

@@ -69,8 +69,8 @@ void AddLimitFlags(CLI::App& app, host::Limits& limits) {
            "Runs kept, finished ones included");
   AddLimit(app, "--max-running-runs", limits.max_running_runs,
            "Runs that execute at once");
-  AddLimit(app, "--max-queued-steps-per-task",
-           limits.max_queued_steps_per_task, "Steps that a task has waiting");
+  AddLimit(app, "--max-queued-steps-per-task", limits.max_queued_steps_per_task,
+           "Steps that a task has waiting");
   AddLimit(app, "--max-arena-bytes-per-world", limits.max_arena_bytes_per_world,
            "Simulated state of a world");
   AddLimit(app, "--max-clients-per-world", limits.max_clients_per_world,

@@ -60,11 +60,11 @@ std::string ReplayLines(const v1::CaseResult& result) {
 // What the seed of all this asks: how many VMAs may pass between two looks at
 // pending signals, and how the calls that look ended.
 std::string SignalLine(const v1::CaseResult& result) {
-  const bool asked = std::any_of(
-      result.checkers().begin(), result.checkers().end(),
-      [](const v1::CheckerResult& checker) {
-        return checker.checker() == "signal_latency";
-      });
+  const bool asked =
+      std::any_of(result.checkers().begin(), result.checkers().end(),
+                  [](const v1::CheckerResult& checker) {
+                    return checker.checker() == "signal_latency";
+                  });
   if (!asked) return "";
   std::string text = "signals: at most " +
                      Grouped(result.unchecked_vma_visit_max()) +

@@ -52,9 +52,9 @@ TEST(ErrorTest, QuotaErrorNamesTheLimitAndItsValue) {
   const ErrorFacts facts =
       FactsOf(QuotaError("server", "WORLDS_EXHAUSTED", "max_worlds", 3, "m"));
   EXPECT_EQ(facts.subject, "server");
-  EXPECT_THAT(facts.metadata, ElementsAre(Pair("subject", "server"),
-                                          Pair("limit", "max_worlds"),
-                                          Pair("max", "3")));
+  EXPECT_THAT(facts.metadata,
+              ElementsAre(Pair("subject", "server"),
+                          Pair("limit", "max_worlds"), Pair("max", "3")));
 }
 
 TEST(ErrorTest, KeepsTheRetryDelay) {
