@@ -38,7 +38,9 @@ Executor::TimerId Executor::RunAt(Clock::time_point when, Work work) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     id = {when, next_timer_++};
-    first = timers_.emplace(id, std::move(work)).first == timers_.begin();
+    // Two statements: which side of == comes first is the compiler's choice.
+    const auto at = timers_.emplace(id, std::move(work)).first;
+    first = at == timers_.begin();
   }
   if (first) {
     changed_.notify_one();
