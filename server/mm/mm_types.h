@@ -146,7 +146,6 @@ struct mm_struct {
 
   // Owned by the protocol: its list head or its subscriptions object.
   Cell<void*> subscriptions;
-  Cell<void*> hlist_first;  // protocols that embed the list in the mm
 
   Cell<mm_struct*> mms_next;  // ours: MmState::mms
 
