@@ -14,7 +14,7 @@
 // sequence on and counts down, and a fault maps only if neither moved since it
 // looked the page up, checked under the device's lock.
 //
-// Locks: device->lock, a spinlock, is innermost but for nothing; callbacks take
+// Locks: device->lock, a spinlock, is innermost; callbacks take
 // it. Establish calls get_user_page() without it.
 
 #ifndef MMFAULT_SERVER_DEVICE_DEVICE_H_

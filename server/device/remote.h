@@ -5,7 +5,8 @@
 //
 // The task that calls a remote notifier's method posts the callback through
 // RemoteHub, which the host implements, and then waits for its answer like for
-// any other event: the answer enters as one step, kCallbackReturn. Waiting is
+// any other event: the answer enters as one step, kCallbackReturn, and what it
+// did to the device takes effect under the device's lock. Waiting is
 // not sleeping: the simulated CPU is held where the context is atomic. Whether
 // the client would have slept is part of the answer.
 //

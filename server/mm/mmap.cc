@@ -126,7 +126,7 @@ sched::Task<int> do_munmap(mm_struct* mm, uint64_t start, uint64_t end) {
   co_return 0;
 }
 
-// Rule: nothing is announced when the tables are already empty or untouched.
+// Rule: notifiers are released first, while the page tables are still whole.
 // Kernel: mm/mmap.c:exit_mmap(), v6.1 and 2.6.25. Differs: no oom reaper.
 sched::Task<> exit_mmap(mm_struct* mm) {
   const bool locks = era().exit_mmap_locks;

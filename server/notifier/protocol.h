@@ -63,9 +63,6 @@ struct Protocol {
   std::span<const Tolerance> tolerated;
 };
 
-// Every protocol of this build, in the order of history (notifier/protocols.h
-// is the registry; it is a library above the families).
-
 }  // namespace mmfault::notifier
 
 #endif  // MMFAULT_SERVER_NOTIFIER_PROTOCOL_H_

@@ -279,8 +279,6 @@ void World::RecomputeCpuGate() {
   state_->cpu_gate = gate;
 }
 
-void World::Unpark(int slot) { ReevaluateTask(slot); }
-
 void World::Report(const trace::Violation& violation) {
   if (violation.task >= 0 &&
       state_->tasks[violation.task].state == TaskState::kDead) {

@@ -192,8 +192,6 @@ class World : private faults::DecisionSource {
   void AddPreempt(int delta);
   // A kernel BUG: the running task dies where it is and keeps its locks.
   void KillCurrent();
-  // Marks the running task parked until Unpark().
-  void Unpark(int slot);
 
   // ForceTeardown of an mm, asked for by a fault rule. The layer that knows
   // mms installs the function; without one the request is ignored.
