@@ -6,7 +6,10 @@
 #include <set>
 #include <string_view>
 
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "server/base/error.h"
+#include "server/kernel/mutant.h"
 #include "server/notifier/protocols.h"
 
 namespace mmfault::api {
@@ -52,6 +55,17 @@ void AddPromises(const notifier::Protocol& protocol, v1::Protocol* out) {
   }
 }
 
+void AddMutant(const kernel::MutantInfo& mutant, v1::Protocol* protocol) {
+  v1::Mutant* out = protocol->add_mutants();
+  out->set_id(std::string(mutant.name));
+  out->set_description(std::string(mutant.what));
+  for (const auto part : absl::StrSplit(
+           absl::string_view(mutant.catalogue.data(), mutant.catalogue.size()),
+           ',')) {
+    out->add_catalogue(std::string(part));
+  }
+}
+
 }  // namespace
 
 v1::Protocol ToProto(const notifier::Protocol& protocol) {
@@ -76,6 +90,11 @@ v1::Protocol ToProto(const notifier::Protocol& protocol) {
   for (const notifier::Tolerance& tolerance : protocol.tolerated) {
     if (holes.insert(tolerance.catalogue).second) {
       out.add_known_holes(tolerance.catalogue);
+    }
+  }
+  for (const kernel::MutantInfo& mutant : kernel::Mutants()) {
+    if (kernel::AppliesTo(mutant, protocol.id, protocol.family)) {
+      AddMutant(mutant, &out);
     }
   }
   return out;

@@ -12,6 +12,7 @@
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/names.h"
+#include "server/scenario/runner.h"
 
 namespace mmfault::host {
 namespace {
@@ -62,6 +63,7 @@ absl::StatusOr<std::shared_ptr<HostedWorld>> HostedWorld::Create(
 absl::Status HostedWorld::SetUpMachine() {
   ASSIGN_OR_RETURN(sched::WorldOptions options,
                    scenario::CompileSettings(plan_.settings));
+  scenario::SetMutants(plan_.scenario, &options);
   options.reserve_bytes =
       static_cast<uint64_t>(plan_.settings.limits().max_arena_bytes()) +
       kArenaSlack;

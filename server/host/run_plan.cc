@@ -68,17 +68,6 @@ absl::Status FillOptions(v1::RunOptions* options) {
   return absl::OkStatus();
 }
 
-// Mutants are planted in protocols, and those of this build have none.
-absl::Status CheckMutants(const v1::Scenario& scenario) {
-  if (scenario.mutants().empty()) {
-    return absl::OkStatus();
-  }
-  return base::InvalidFieldError(
-      "options.mutants", "MUTANT_UNKNOWN",
-      "no protocol has a mutant \"" + scenario.mutants(0) + "\"",
-      {{"mutant", scenario.mutants(0)}});
-}
-
 absl::StatusOr<v1::Scenario> ReadSource(const v1::ScenarioSource& source,
                                         const std::string& field) {
   switch (source.source_case()) {
@@ -169,7 +158,6 @@ absl::Status Planner::ReadAckDeadline(const v1::Scenario& scenario) {
 absl::Status Planner::Add(v1::Scenario scenario, const std::string& file) {
   scenario.mutable_explore()->MergeFrom(plan_->options.explore());
   scenario.mutable_mutants()->MergeFrom(plan_->options.mutants());
-  RETURN_IF_ERROR(CheckMutants(scenario));
   RETURN_IF_ERROR(scenario::CheckScenario(scenario));
   RETURN_IF_ERROR(ReadAckDeadline(scenario));
   ASSIGN_OR_RETURN(

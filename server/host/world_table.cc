@@ -194,13 +194,7 @@ absl::StatusOr<WorldPlan> WorldTable::MakePlan(
   RETURN_IF_ERROR(FillDefaults(&plan.settings));
   RETURN_IF_ERROR(CheckLimits(plan.settings.limits()));
   *plan.settings.mutable_limits() = Bounded(plan.settings.limits());
-  if (request.scenario().mutants_size() != 0) {
-    return base::InvalidFieldError(
-        "scenario.mutants", "MUTANT_UNKNOWN",
-        "there is no mutant \"" + request.scenario().mutants(0) + "\"",
-        {{"mutant", request.scenario().mutants(0)},
-         {"protocol", plan.settings.protocol()}});
-  }
+  RETURN_IF_ERROR(scenario::CheckMutants(request.scenario()));
   plan.scenario = request.scenario();
   if (plan.settings.seed() == 0) {
     plan.settings.set_seed(static_cast<int64_t>(DrawSeed()));

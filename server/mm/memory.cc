@@ -4,6 +4,7 @@
 #include "server/mm/memory.h"
 
 #include "server/kernel/errno.h"
+#include "server/kernel/mutant.h"
 #include "server/mm/page_table.h"
 #include "server/mm/rmap.h"
 #include "server/mm/vma.h"
@@ -241,6 +242,11 @@ sched::Task<int> zap_page_range(vm_area_struct* vma, uint64_t start,
   mm_struct* mm = vma->vm_mm;
   mmu_notifier_range range{mm, start, end, Event::kClear, true};
   mmu_gather tlb;
+  if (kernel::Mutated(kernel::Mutant::kZapUnannounced)) {
+    co_await zap_pte_range(mm, start, end, &tlb);
+    co_await tlb_finish_mmu(&tlb);
+    co_return 0;
+  }
   const int rc = co_await NotifyRangeStart(&range);
   co_await kernel::FaultPoint(faults::Point::kZapAfterStart, mm->object.id);
   co_await zap_pte_range(mm, start, end, &tlb);

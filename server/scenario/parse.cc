@@ -9,6 +9,7 @@
 #include "google/protobuf/text_format.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
+#include "server/kernel/mutant.h"
 #include "server/notifier/protocols.h"
 #include "server/scenario/compile.h"
 #include "server/scenario/runner.h"
@@ -105,6 +106,28 @@ absl::StatusOr<v1::Scenario> ParseScenario(const std::string& text,
   return scenario;
 }
 
+absl::Status CheckMutants(const v1::Scenario& scenario) {
+  for (const std::string& name : scenario.mutants()) {
+    if (kernel::FindMutant(name) >= 0) {
+      continue;
+    }
+    std::string message = "there is no mutant \"" + name + "\"";
+    const std::string_view nearest = kernel::NearestMutant(name);
+    if (!nearest.empty()) {
+      message += "; did you mean \"" + std::string(nearest) + "\"?";
+    }
+    return base::InvalidFieldError("mutants", "MUTANT_UNKNOWN", message,
+                                   {{"mutant", name}});
+  }
+  return absl::OkStatus();
+}
+
+void SetMutants(const v1::Scenario& scenario, sched::WorldOptions* options) {
+  for (const std::string& name : scenario.mutants()) {
+    options->mutants.set(static_cast<size_t>(kernel::FindMutant(name)));
+  }
+}
+
 absl::Status CheckScenario(const v1::Scenario& scenario) {
   if (!IsValidId(scenario.id())) {
     return base::InvalidFieldError("id", "NAME_MALFORMED",
@@ -122,10 +145,7 @@ absl::Status CheckScenario(const v1::Scenario& scenario) {
         "explore.strategy", "UNSUPPORTED_SETTING",
         "this server searches with \"random\" only, got \"" + strategy + "\"");
   }
-  if (!scenario.mutants().empty()) {
-    return base::InvalidFieldError("mutants", "MUTANT_UNKNOWN",
-                                   "this server has no mutants yet");
-  }
+  RETURN_IF_ERROR(CheckMutants(scenario));
   return CheckExpectations(scenario);
 }
 

@@ -93,6 +93,7 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
   RETURN_IF_ERROR(CheckScenario(scenario));
   ASSIGN_OR_RETURN(sched::WorldOptions world,
                    CompileSettings(scenario.world()));
+  SetMutants(scenario, &world);
   if (world.seed == 0) {
     world.seed = 1;  // a schedule's seed must not change the machine
   }

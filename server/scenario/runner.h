@@ -38,6 +38,12 @@ absl::StatusOr<v1::Scenario> ParseScenario(const std::string& text,
 // Checks what can be checked without running; INVALID_ARGUMENT with the field.
 absl::Status CheckScenario(const v1::Scenario& scenario);
 
+// Whether every mutant of the scenario is one that `mutant list` has;
+// MUTANT_UNKNOWN with the nearest name.
+absl::Status CheckMutants(const v1::Scenario& scenario);
+// Plants them. Requires: checked.
+void SetMutants(const v1::Scenario& scenario, sched::WorldOptions* options);
+
 // The protocols that a scenario (or a run's own list, when not empty) names, in
 // order of history, without repetition. A name that is an id and a family's
 // (`v12`) means the family in a scenario and the protocol in a run's own list.

@@ -59,6 +59,19 @@ sched::Task<int> RunOnce(Program* program, const StepSpec* step,
     case StepKind::kFork:
     case StepKind::kTruncate:
     case StepKind::kReclaim:
+    case StepKind::kMremap:
+    case StepKind::kBrk:
+    case StepKind::kPunchHole:
+    case StepKind::kWriteback:
+    case StepKind::kMsync:
+    case StepKind::kMovePages:
+    case StepKind::kKsmScan:
+    case StepKind::kClearRefs:
+    case StepKind::kProcessMrelease:
+    case StepKind::kOomReap:
+    case StepKind::kAccessRemoteVm:
+    case StepKind::kExec:
+    case StepKind::kCollapseFile:
       rc = co_await RunMmStep(program, step);
       break;
     case StepKind::kMmget:
@@ -77,6 +90,15 @@ sched::Task<int> RunOnce(Program* program, const StepSpec* step,
     case StepKind::kDeviceAccess:
     case StepKind::kDrop:
     case StepKind::kFree:
+    case StepKind::kGet:
+    case StepKind::kPut:
+    case StepKind::kInsert:
+    case StepKind::kRemove:
+    case StepKind::kReadBegin:
+    case StepKind::kReadRetry:
+    case StepKind::kSynchronize:
+    case StepKind::kConfigure:
+    case StepKind::kHasNotifiers:
       rc = co_await RunDriverStep(program, step, outcome);
       break;
     case StepKind::kExit:
@@ -87,6 +109,8 @@ sched::Task<int> RunOnce(Program* program, const StepSpec* step,
     case StepKind::kSleep:
     case StepKind::kPost:
     case StepKind::kWaitFor:
+    case StepKind::kJoin:
+    case StepKind::kMark:
       rc = co_await RunTaskStep(program, step);
       break;
   }

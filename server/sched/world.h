@@ -19,6 +19,7 @@
 #define MMFAULT_SERVER_SCHED_WORLD_H_
 
 #include <bit>
+#include <bitset>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -43,6 +44,9 @@ namespace mmfault::sched {
 enum class LockKind : uint8_t { kSpin = 0, kMutex = 1 };
 enum class KaddrOrder : uint8_t { kCreation = 0, kShuffled = 1 };
 
+// Planted mistakes that a world can have (kernel/mutant.h), at most.
+inline constexpr int kMaxMutants = 256;
+
 struct WorldOptions {
   uint64_t seed = 1;
   int cpu_count = 0;                     // 0: one CPU per task
@@ -52,6 +56,7 @@ struct WorldOptions {
   uint64_t vma_threshold = 1024;   // seed_threshold: more VMAs need it
   uint64_t max_map_count = 65530;  // the kernel's DEFAULT_MAX_MAP_COUNT
   size_t reserve_bytes = size_t{4} << 30;
+  std::bitset<kMaxMutants> mutants;  // kernel::Mutant; none is set by default
 };
 
 inline constexpr int kMaxViolations = 16;
