@@ -9,7 +9,7 @@
 #include "server/mm/fork.h"
 #include "server/notifier/call.h"
 #include "server/notifier/list.h"
-#include "server/notifier/subscriptions/mm_take_all_locks.h"
+#include "server/notifier/mm_take_all_locks.h"
 #include "server/notifier/subscriptions/notifier_subscriptions.h"
 
 namespace mmfault::notifier::subscriptions {

@@ -1,14 +1,14 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/notifier/subscriptions/mm_take_all_locks.h"
+#include "server/notifier/mm_take_all_locks.h"
 
 #include "server/kernel/errno.h"
 #include "server/kernel/signal.h"
 #include "server/kernel/state.h"
 #include "server/notifier/mm_lock.h"
 
-namespace mmfault::notifier::subscriptions {
+namespace mmfault::notifier {
 namespace {
 
 using kernel::Kernel;
@@ -60,10 +60,14 @@ Task<> vm_unlock_mapping(mm_struct* mm, address_space* mapping) {
   }
 }
 
+enum class Classes : uint8_t { kMappings, kAnonVmas, kBoth };
+
 // Rule: a signal is tested at every VMA of every pass, with some locks held
-// already; the caller then drops them. Kernel: the second and third loop of
-// mm/mmap.c:mm_take_all_locks(), v6.1.
-Task<int> LockMappings(mm_struct* mm) {
+// already; the caller then drops them. Kernel: a loop of
+// mm/mmap.c:mm_take_all_locks(), v2.6.27-rc1 (the only one, over both classes),
+// v2.6.27 and v6.1. Differs: before 2.6.34 it was `if (vma->anon_vma)`, which
+// is a chain of at most one.
+Task<int> LockPass(mm_struct* mm, Classes classes) {
   vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_take_all_locks");
   while (vma != nullptr) {
     const bool signalled =
@@ -71,7 +75,13 @@ Task<int> LockMappings(mm_struct* mm) {
     if (signalled) {
       co_return -EINTR;
     }
-    if (vma->vm_file != nullptr) {
+    if (classes != Classes::kMappings) {
+      for (anon_vma_chain* avc = vma->anon_vma_chain; avc != nullptr;
+           avc = avc->same_vma) {
+        co_await vm_lock_anon_vma(mm, avc->av);
+      }
+    }
+    if (classes != Classes::kAnonVmas && vma->vm_file != nullptr) {
       co_await vm_lock_mapping(mm, vma->vm_file);
     }
     vma = co_await mm::NextVma(vma, "mm_take_all_locks");
@@ -79,35 +89,29 @@ Task<int> LockMappings(mm_struct* mm) {
   co_return 0;
 }
 
-Task<int> LockAnonVmas(mm_struct* mm) {
-  vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_take_all_locks");
-  while (vma != nullptr) {
-    const bool signalled =
-        co_await kernel::signal_pending_current("mm_take_all_locks");
-    if (signalled) {
-      co_return -EINTR;
-    }
-    for (anon_vma_chain* avc = vma->anon_vma_chain; avc != nullptr;
-         avc = avc->same_vma) {
-      co_await vm_lock_anon_vma(mm, avc->av);
-    }
-    vma = co_await mm::NextVma(vma, "mm_take_all_locks");
+Task<int> LockAll(mm_struct* mm, AllLocksForm form) {
+  if (form.vma_by_vma) {
+    const int rc = co_await LockPass(mm, Classes::kBoth);
+    co_return rc;
   }
-  co_return 0;
+  int rc = co_await LockPass(mm, Classes::kMappings);
+  if (rc == 0) {
+    rc = co_await LockPass(mm, Classes::kAnonVmas);
+  }
+  co_return rc;
 }
 
 }  // namespace
 
-// Kernel: mm/mmap.c:mm_take_all_locks(), v6.1. Differs: no hugetlb pass.
-Task<int> mm_take_all_locks(mm_struct* mm) {
+// Kernel: mm/mmap.c:mm_take_all_locks(), v2.6.27 and v6.1. Differs: no hugetlb
+// pass; lockdep knows from the start that the mutex orders each class, which it
+// was told by 454ed842d557, between 2.6.27-rc1 and 2.6.27.
+Task<int> mm_take_all_locks(mm_struct* mm, AllLocksForm form) {
   CHECK(mm->mmap_sem.held_by(kernel::ThisWorld()->current_slot()));
   co_await kernel::mutex_lock(&Kernel()->mm_all_locks_mutex,
                               "mm_take_all_locks");
   co_await MmLockEntered(mm);
-  int rc = co_await LockMappings(mm);
-  if (rc == 0) {
-    rc = co_await LockAnonVmas(mm);
-  }
+  const int rc = co_await LockAll(mm, form);
   if (rc != 0) {
     co_await mm_drop_all_locks(mm);
     co_return rc;
@@ -116,7 +120,7 @@ Task<int> mm_take_all_locks(mm_struct* mm) {
   co_return 0;
 }
 
-// Kernel: mm/mmap.c:mm_drop_all_locks(), v6.1.
+// Kernel: mm/mmap.c:mm_drop_all_locks(), v2.6.27 and v6.1.
 Task<> mm_drop_all_locks(mm_struct* mm) {
   vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_drop_all_locks");
   while (vma != nullptr) {
@@ -133,4 +137,4 @@ Task<> mm_drop_all_locks(mm_struct* mm) {
                                 "mm_drop_all_locks");
 }
 
-}  // namespace mmfault::notifier::subscriptions
+}  // namespace mmfault::notifier
