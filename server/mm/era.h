@@ -39,6 +39,10 @@ struct mmu_notifier_range {
   uint64_t end;
   Event event;
   bool blockable;
+  // range->vma was set (until 6.2): the range is of one VMA.
+  bool vma = false;
+  // Who asked for it (MIGRATE, EXCLUSIVE): a driver may skip its own.
+  void* owner = nullptr;
 };
 
 // How sites that change one pte under rmap locks or the page table lock
@@ -52,6 +56,9 @@ struct Era {
   const char* name;
 
   // The hooks. All of them are called with `mm` alive as a struct.
+  //
+  // 0; -EAGAIN only for a range that is not blockable: then nothing was begun,
+  // and the caller must call no end.
   sched::Task<int> (*invalidate_range_start)(mmu_notifier_range* range);
   sched::Task<> (*invalidate_range_end)(mmu_notifier_range* range);
   // Only where page_hook is kInvalidatePage. Atomic: under a spinlock.
@@ -67,6 +74,29 @@ struct Era {
   sched::Task<> (*mm_destroy)(mm_struct* mm);
   // Whether anybody is registered; one plain read.
   bool (*mm_has_notifiers)(const mm_struct* mm);
+
+  // The rest are null where the era has no such hook.
+  //
+  // As invalidate_range_end, where the site has called invalidate_range itself
+  // (3.19 to 6.5); later the same as invalidate_range_end.
+  sched::Task<> (*invalidate_range_only_end)(mmu_notifier_range* range) =
+      nullptr;
+  // 3.19 to 6.5: the primary TLB was flushed; a device that shares the page
+  // tables flushes its own. Atomic where the site holds the page table lock.
+  sched::Task<> (*invalidate_range)(mm_struct* mm, uint64_t start,
+                                    uint64_t end) = nullptr;
+  // 6.6 and later: arch_invalidate_secondary_tlbs(), from the TLB flush itself,
+  // so only where a present page was unmapped. Atomic.
+  sched::Task<> (*secondary_tlb_flush)(mm_struct* mm, uint64_t start,
+                                       uint64_t end) = nullptr;
+  // Until 6.9: the pte at an address is about to map another page, or the same
+  // one read-only (KSM, copy on write). Atomic: under the page table lock.
+  sched::Task<> (*change_pte)(mm_struct* mm, uint64_t address,
+                              page* target) = nullptr;
+  // Idle tracking: was the range used? Clears, or only asks. Atomic.
+  sched::Task<int> (*clear_young)(mm_struct* mm, uint64_t start,
+                                  uint64_t end) = nullptr;
+  sched::Task<int> (*test_young)(mm_struct* mm, uint64_t address) = nullptr;
 
   PageHook page_hook;
 
