@@ -3,6 +3,8 @@
 
 #include "server/notifier/call.h"
 
+#include "server/notifier/observe.h"
+
 namespace mmfault::notifier {
 namespace {
 
@@ -36,6 +38,34 @@ CallbackPoint Enter(mmu_notifier* mn, Method method, uint64_t start,
           start,
           end,
           method};
+}
+
+// As observe.h, for methods of a list notifier.
+void Entered(Method method, mmu_notifier* mn, const mmu_notifier_range& range) {
+  if (MethodsObserved()) [[unlikely]] {
+    TellEntry(OfRange(MethodName(method), mn->object, range));
+  }
+}
+
+void Returned(Method method, mmu_notifier* mn, const mmu_notifier_range& range,
+              std::optional<int64_t> rc) {
+  if (MethodsObserved()) [[unlikely]] {
+    TellReturn(OfRange(MethodName(method), mn->object, range), rc);
+  }
+}
+
+void Entered(Method method, mmu_notifier* mn, const mm_struct* mm,
+             uint64_t start, uint64_t end) {
+  if (MethodsObserved()) [[unlikely]] {
+    TellEntry(OfMm(MethodName(method), mn->object, mm, start, end));
+  }
+}
+
+void Returned(Method method, mmu_notifier* mn, const mm_struct* mm,
+              uint64_t start, uint64_t end, std::optional<int64_t> rc) {
+  if (MethodsObserved()) [[unlikely]] {
+    TellReturn(OfMm(MethodName(method), mn->object, mm, start, end), rc);
+  }
 }
 
 void CheckMayBeCalled(mmu_notifier* mn, Method method) {
@@ -98,7 +128,9 @@ Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
     co_return 0;
   }
   CountStart(mn);
+  Entered(Method::kInvalidateRangeStart, mn, *range);
   const int rc = co_await mn->ops->invalidate_range_start(mn, range);
+  Returned(Method::kInvalidateRangeStart, mn, *range, rc);
   if (rc != 0) {
     CountEnd(mn);  // a start that failed has no end
   }
@@ -119,7 +151,9 @@ Task<> CallInvalidateRangeEnd(mmu_notifier* mn,
   if (mn->ops->invalidate_range_start != nullptr) {
     CountEnd(mn);
   }
+  Entered(Method::kInvalidateRangeEnd, mn, *range);
   co_await mn->ops->invalidate_range_end(mn, range);
+  Returned(Method::kInvalidateRangeEnd, mn, *range, std::nullopt);
 }
 
 Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
@@ -128,7 +162,10 @@ Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kInvalidatePage);
   if (mn->ops->invalidate_page != nullptr) {
+    Entered(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize);
     co_await mn->ops->invalidate_page(mn, mm, address);
+    Returned(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize,
+             std::nullopt);
   }
 }
 
@@ -141,7 +178,9 @@ Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
   co_await Enter(mn, Method::kClearFlushYoung, start, end);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kClearFlushYoung);
+  Entered(Method::kClearFlushYoung, mn, mm, start, end);
   const int young = co_await mn->ops->clear_flush_young(mn, mm, start, end);
+  Returned(Method::kClearFlushYoung, mn, mm, start, end, young);
   co_return young;
 }
 
@@ -159,7 +198,9 @@ Task<> CallRelease(mmu_notifier* mn, mm_struct* mm) {
   }
   if (mn->ops->release != nullptr) {
     mn->release_running += 1;
+    Entered(Method::kRelease, mn, mm, 0, UINT64_MAX);
     co_await mn->ops->release(mn, mm);
+    Returned(Method::kRelease, mn, mm, 0, UINT64_MAX, std::nullopt);
     mn->release_running -= 1;
   }
 }

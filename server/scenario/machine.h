@@ -44,9 +44,13 @@ struct VmaSetup {
 
 // Told what happens in the world, on its thread, in the middle of a step: it
 // may take notes and must not touch the world.
-class MachineListener {
+class MachineListener : public trace::MethodObserver {
  public:
-  virtual ~MachineListener() = default;
+  ~MachineListener() override = default;
+  // A step begins that is not skipped; of one that first waits for a signal,
+  // once the signal is there.
+  virtual void OnStepBegin(const Program& /*program*/,
+                           const StepSpec& /*step*/) {}
   virtual void OnStepDone(const Program& /*program*/, const StepSpec& /*step*/,
                           const StepOutcome& /*outcome*/) {}
   virtual void OnTaskEnd(const Program& /*program*/) {}
@@ -68,6 +72,10 @@ class Machine : public device::RemoteHub {
   const sched::World& world() const { return *world_; }
   const notifier::Protocol& protocol() const { return protocol_; }
   void SetListener(MachineListener* listener) { listener_ = listener; }
+  // Whether the listener is told of notifier methods (OnMethod); not at first.
+  void ObserveMethods(bool on) {
+    world_->SetMethodObserver(on ? listener_ : nullptr);
+  }
   // Run() returns after each step that delivers a callback to the outside:
   // LOCKSTEP, where the answer is waited for at once.
   void SetStopAtCallbacks(bool stop) { stop_at_callbacks_ = stop; }
@@ -140,6 +148,7 @@ class Machine : public device::RemoteHub {
   std::string NameOf(uint32_t object_id) const;
 
   // --- What steps and rules ask for; inside a Scope. -----------------------
+  void OnStepBegin(Program* program, const StepSpec* step);
   void OnStepDone(Program* program, const StepSpec* step,
                   const StepOutcome& outcome);
   void OnTaskEnd(Program* program);

@@ -57,6 +57,12 @@ bool IsKnown(const sched::World& world, Cause cause, trace::ObjKey obj) {
 
 }  // namespace
 
+void Machine::OnStepBegin(Program* program, const StepSpec* step) {
+  if (listener_ != nullptr) {
+    listener_->OnStepBegin(*program, *step);
+  }
+}
+
 void Machine::OnStepDone(Program* program, const StepSpec* step,
                          const StepOutcome& outcome) {
   if (listener_ != nullptr) {

@@ -127,6 +127,7 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
   if (!outcome.skipped) {
     kernel::Current()->scope += 1;
     EmitCall(trace::OpKind::kCallBegin, step, 0);
+    Machine::Of(world)->OnStepBegin(program, step);
     for (uint64_t i = 0; i < step->repeat; ++i) {
       outcome.rc = co_await RunOnce(program, step, &outcome);
     }

@@ -37,6 +37,7 @@
 #include "server/sched/task.h"
 #include "server/sched/task_record.h"
 #include "server/trace/event.h"
+#include "server/trace/method_call.h"
 #include "server/trace/undo_log.h"
 
 namespace mmfault::sched {
@@ -258,6 +259,11 @@ class World : private faults::DecisionSource {
   // --- Story ---------------------------------------------------------------
   void SetSink(trace::EventSink* sink) { sink_ = sink; }
   bool has_sink() const { return sink_ != nullptr; }
+  // Who is told of notifier methods; null, as at first: nobody.
+  void SetMethodObserver(trace::MethodObserver* observer) {
+    method_observer_ = observer;
+  }
+  trace::MethodObserver* method_observer() const { return method_observer_; }
 
   // Hit counters of fault rules (faults::DecisionSource).
   faults::DecisionSource& decisions() { return *this; }
@@ -317,6 +323,7 @@ class World : private faults::DecisionSource {
   bool yielded_ = false;
   bool stop_requested_ = false;
   trace::EventSink* sink_ = nullptr;
+  trace::MethodObserver* method_observer_ = nullptr;
   TeardownFn teardown_ = nullptr;
   MmValueFn mm_value_ = nullptr;
   void* outside_ = nullptr;
