@@ -4,6 +4,7 @@
 #include "server/notifier/mm_take_all_locks.h"
 
 #include "server/kernel/errno.h"
+#include "server/kernel/mutant.h"
 #include "server/kernel/signal.h"
 #include "server/kernel/state.h"
 #include "server/notifier/mm_lock.h"
@@ -12,6 +13,7 @@ namespace mmfault::notifier {
 namespace {
 
 using kernel::Kernel;
+using kernel::Mutant;
 using mm::address_space;
 using mm::anon_vma;
 using mm::anon_vma_chain;
@@ -21,10 +23,13 @@ using sched::Task;
 // Rule: the flag goes up before the lock is taken; nothing but the all-locks
 // mutex guards it. Kernel: mm/mmap.c:vm_lock_mapping(), v6.1.
 Task<> vm_lock_mapping(mm_struct* mm, address_space* mapping) {
-  if ((mapping->flags & mm::AS_MM_ALL_LOCKS) != 0) {
+  const bool marked = (mapping->flags & mm::AS_MM_ALL_LOCKS) != 0;
+  if (marked && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) {
     co_return;
   }
-  MarkMapping(mm, mapping);
+  if (!marked) {
+    MarkMapping(mm, mapping);
+  }
   co_await kernel::spin_lock_nest_lock(&mapping->i_mmap_lock,
                                        "vm_lock_mapping");
   co_await RmapLockTaken(mm);
@@ -35,7 +40,7 @@ Task<> vm_lock_mapping(mm_struct* mm, address_space* mapping) {
 // vm_lock_anon_vma(), v6.1.
 Task<> vm_lock_anon_vma(mm_struct* mm, anon_vma* av) {
   anon_vma* root = av->root;
-  if (root->all_locks != 0) {
+  if (root->all_locks != 0 && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) {
     co_return;
   }
   co_await kernel::spin_lock_nest_lock(&root->lock, "vm_lock_anon_vma");
@@ -56,7 +61,9 @@ Task<> vm_unlock_anon_vma(mm_struct* mm, anon_vma* av) {
 Task<> vm_unlock_mapping(mm_struct* mm, address_space* mapping) {
   if ((mapping->flags & mm::AS_MM_ALL_LOCKS) != 0) {
     co_await kernel::unlock(&mapping->i_mmap_lock, "vm_unlock_mapping");
-    UnmarkMapping(mm, mapping);
+    if (!kernel::Mutated(Mutant::kAllLocksLeavesFlag)) {
+      UnmarkMapping(mm, mapping);
+    }
   }
 }
 
@@ -94,8 +101,11 @@ Task<int> LockAll(mm_struct* mm, AllLocksForm form) {
     const int rc = co_await LockPass(mm, Classes::kBoth);
     co_return rc;
   }
-  int rc = co_await LockPass(mm, Classes::kMappings);
-  if (rc == 0) {
+  int rc = 0;
+  if (!kernel::Mutated(Mutant::kAllLocksSkipsMappings)) {
+    rc = co_await LockPass(mm, Classes::kMappings);
+  }
+  if (rc == 0 && !kernel::Mutated(Mutant::kAllLocksSkipsAnon)) {
     rc = co_await LockPass(mm, Classes::kAnonVmas);
   }
   co_return rc;
@@ -108,12 +118,16 @@ Task<int> LockAll(mm_struct* mm, AllLocksForm form) {
 // was told by 454ed842d557, between 2.6.27-rc1 and 2.6.27.
 Task<int> mm_take_all_locks(mm_struct* mm, AllLocksForm form) {
   CHECK(mm->mmap_sem.held_by(kernel::ThisWorld()->current_slot()));
-  co_await kernel::mutex_lock(&Kernel()->mm_all_locks_mutex,
-                              "mm_take_all_locks");
+  if (!kernel::Mutated(Mutant::kAllLocksNoMutex)) {
+    co_await kernel::mutex_lock(&Kernel()->mm_all_locks_mutex,
+                                "mm_take_all_locks");
+  }
   co_await MmLockEntered(mm);
   const int rc = co_await LockAll(mm, form);
   if (rc != 0) {
-    co_await mm_drop_all_locks(mm);
+    if (!kernel::Mutated(Mutant::kAllLocksKeepsPart)) {
+      co_await mm_drop_all_locks(mm);
+    }
     co_return rc;
   }
   co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
@@ -133,8 +147,10 @@ Task<> mm_drop_all_locks(mm_struct* mm) {
     }
     vma = co_await mm::NextVma(vma, "mm_drop_all_locks");
   }
-  co_await kernel::mutex_unlock(&Kernel()->mm_all_locks_mutex,
-                                "mm_drop_all_locks");
+  if (!kernel::Mutated(Mutant::kAllLocksNoMutex)) {
+    co_await kernel::mutex_unlock(&Kernel()->mm_all_locks_mutex,
+                                  "mm_drop_all_locks");
+  }
 }
 
 }  // namespace mmfault::notifier

@@ -7,6 +7,8 @@
 
 #include "faults/nearest.h"
 #include "server/notifier/emm/emm.h"
+#include "server/notifier/rcu/rcu.h"
+#include "server/notifier/srcu/srcu.h"
 #include "server/notifier/subscriptions/subscriptions.h"
 #include "server/notifier/v11/v11.h"
 #include "server/notifier/v12/v12.h"
@@ -14,9 +16,10 @@
 namespace mmfault::notifier {
 namespace {
 
-constexpr std::array<const Protocol*, 8> kProtocols = {
-    &kEmmV2,     &kEmmV3,       &kV11,           &kV12,
-    &kSeedFlags, &kSeedBitmaps, &kSeedThreshold, &kV6_1};
+constexpr std::array<const Protocol*, 14> kProtocols = {
+    &kEmmV2,       &kEmmV3,         &kV11,        &kV12,     &kSeedFlags,
+    &kSeedBitmaps, &kSeedThreshold, &kV2_6_27Rc1, &kV2_6_27, &kV3_6,
+    &kV3_7,        &kV3_9,          &kV3_10,      &kV6_1};
 
 }  // namespace
 

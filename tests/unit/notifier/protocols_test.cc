@@ -40,6 +40,7 @@ INSTANTIATE_TEST_SUITE_P(Registry, EveryProtocolTest,
                          [](const auto& info) {
                            std::string name(info.param->id);
                            std::replace(name.begin(), name.end(), '.', '_');
+                           std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
 

@@ -1,0 +1,107 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The walks that the operations of mm/ make. All methods are called with
+// rcu_read_lock() held: none may sleep, whatever the caller's locks are.
+
+#include "server/kernel/mutant.h"
+#include "server/kernel/rcu.h"
+#include "server/notifier/call.h"
+#include "server/notifier/list.h"
+#include "server/notifier/rcu/mmu_notifier_mm.h"
+
+namespace mmfault::notifier::rcu {
+namespace {
+
+// mm_has_notifiers(), where somebody may be registering.
+kernel::LoadPoint<void*> LoadNotifierMm(const mm_struct* mm) {
+  return kernel::Load(mm->subscriptions, "mm_has_notifiers");
+}
+
+Task<> EnterWalk(const char* where) {
+  if (!kernel::Mutated(kernel::Mutant::kWalkWithoutReadSection)) {
+    co_await kernel::rcu_read_lock(where);
+  }
+}
+
+Task<> LeaveWalk(const char* where) {
+  if (!kernel::Mutated(kernel::Mutant::kWalkWithoutReadSection)) {
+    co_await kernel::rcu_read_unlock(where);
+  }
+}
+
+}  // namespace
+
+// Kernel: mm/mmu_notifier.c:__mmu_notifier_invalidate_range_start(), v2.6.27.
+Task<int> mmu_notifier_invalidate_range_start(mmu_notifier_range* range) {
+  constexpr const char* kWhere = "__mmu_notifier_invalidate_range_start";
+  auto* nm = static_cast<mmu_notifier_mm*>(co_await LoadNotifierMm(range->mm));
+  if (nm == nullptr) {
+    co_return 0;
+  }
+  co_await EnterWalk(kWhere);
+  mmu_notifier* mn = co_await hlist_first(&nm->list, kWhere);
+  while (mn != nullptr) {
+    co_await CallInvalidateRangeStart(mn, range);
+    mn = co_await hlist_next(mn, kWhere);
+  }
+  co_await LeaveWalk(kWhere);
+  co_return 0;
+}
+
+// Kernel: mm/mmu_notifier.c:__mmu_notifier_invalidate_range_end(), v2.6.27.
+Task<> mmu_notifier_invalidate_range_end(mmu_notifier_range* range) {
+  constexpr const char* kWhere = "__mmu_notifier_invalidate_range_end";
+  auto* nm = static_cast<mmu_notifier_mm*>(co_await LoadNotifierMm(range->mm));
+  if (nm == nullptr) {
+    co_return;
+  }
+  co_await EnterWalk(kWhere);
+  mmu_notifier* mn = co_await hlist_first(&nm->list, kWhere);
+  while (mn != nullptr) {
+    co_await CallInvalidateRangeEnd(mn, range);
+    mn = co_await hlist_next(mn, kWhere);
+  }
+  co_await LeaveWalk(kWhere);
+}
+
+// Rule: the pte is clear and the page not yet freed, so the driver has only to
+// drop what it maps; a fault that looked the page up before is its to catch.
+// Kernel: mm/mmu_notifier.c:__mmu_notifier_invalidate_page(), v2.6.27.
+Task<> mmu_notifier_invalidate_page(mm_struct* mm, uint64_t address) {
+  constexpr const char* kWhere = "__mmu_notifier_invalidate_page";
+  auto* nm = static_cast<mmu_notifier_mm*>(co_await LoadNotifierMm(mm));
+  if (nm == nullptr) {
+    co_return;
+  }
+  co_await EnterWalk(kWhere);
+  mmu_notifier* mn = co_await hlist_first(&nm->list, kWhere);
+  while (mn != nullptr) {
+    co_await CallInvalidatePage(mn, mm, address);
+    mn = co_await hlist_next(mn, kWhere);
+  }
+  co_await LeaveWalk(kWhere);
+}
+
+// Rule: all are asked, since asking clears. Kernel: mm/mmu_notifier.c:
+// __mmu_notifier_clear_flush_young(), v2.6.27.
+Task<int> mmu_notifier_clear_flush_young(mm_struct* mm, uint64_t start,
+                                         uint64_t end) {
+  constexpr const char* kWhere = "__mmu_notifier_clear_flush_young";
+  auto* nm = static_cast<mmu_notifier_mm*>(co_await LoadNotifierMm(mm));
+  if (nm == nullptr) {
+    co_return 0;
+  }
+  int young = 0;
+  co_await EnterWalk(kWhere);
+  mmu_notifier* mn = co_await hlist_first(&nm->list, kWhere);
+  while (mn != nullptr) {
+    const int one = co_await CallClearFlushYoung(mn, mm, start, end);
+    young |= one;
+    mn = co_await hlist_next(mn, kWhere);
+  }
+  co_await LeaveWalk(kWhere);
+  co_return young;
+}
+
+}  // namespace mmfault::notifier::rcu
