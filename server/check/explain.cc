@@ -18,18 +18,19 @@ using trace::Violation;
 
 struct Sentence {
   Cause cause;
-  // {task} {other} {obj} {a} {b} {addr} {classes} are filled in.
+  // {task} {other} {obj} {by} {a} {b} {addr} {classes} are filled in.
   const char* text;
   const char* catalogue;  // separated by spaces
 };
 
 constexpr Sentence kSentences[] = {
     {Cause::kStalePageFreed,
-     "{task} freed {obj} while a device still maps it ({addr}): nobody told "
-     "the device, or it did not listen.",
+     "{task} freed {obj} while {by} still maps it ({addr}): nobody told the "
+     "device, or it did not listen.",
      "P01 P03 P13 P21 P50"},
     {Cause::kDeviceWroteFreedPage,
-     "{task} used a device mapping ({addr}) of {obj}, which has been freed.",
+     "{task} used the mapping ({addr}) that {by} has of {obj}, which has been "
+     "freed.",
      "P01 P03 P13 P50"},
     {Cause::kMappedAfterRelease,
      "{task} mapped {obj} in a device after ->release() had returned.", "P23"},
@@ -136,6 +137,14 @@ constexpr Sentence kSentences[] = {
     {Cause::kDoubleRegister, "{obj} was added to a list that it is in already.",
      "P15"},
     {Cause::kBugOn, "{task} hit a BUG_ON on {obj}.", ""},
+    {Cause::kUnloadedCodeCalled,
+     "{task} called a method of {obj}, whose module has been unloaded: nobody "
+     "waited for what was pending.",
+     "P27"},
+    {Cause::kNotInserted,
+     "{task} removed the interval {obj}, which is not inserted: a WARN(), and "
+     "mm_count drops below its pins.",
+     "P16"},
 };
 
 const Sentence* SentenceOf(Cause cause) {
@@ -170,6 +179,11 @@ std::string Fill(std::string_view key, const Violation& v, const NameFn& name) {
   }
   if (key == "obj") {
     return name(v.obj);
+  }
+  if (key == "by") {
+    return v.by.type() == trace::ObjType::kNone
+               ? "a device"
+               : "the device of " + name(v.by);
   }
   if (key == "errno") {
     return kernel::ErrnoText(-static_cast<int>(v.a));

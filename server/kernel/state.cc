@@ -11,6 +11,7 @@ void InitKernel(sched::World* world) {
   world->state().kernel = kernel;
   InitDomain(&kernel->rcu, false);
   InitDomain(&kernel->srcu, true);
+  InitCallbacks(&kernel->srcu_work, &kernel->srcu);
   mutex_init(&kernel->mm_all_locks_mutex, LockClass::kMmAllLocks);
 }
 

@@ -8,6 +8,7 @@
 
 #include <array>
 
+#include "server/kernel/call_srcu.h"
 #include "server/kernel/lock.h"
 #include "server/kernel/rcu.h"
 #include "server/sched/world.h"
@@ -21,6 +22,7 @@ struct KernelState {
   std::array<trace::Cell<uint32_t>, kLockClassCount> order;
   grace_domain rcu;
   grace_domain srcu;         // the one domain of mm/mmu_notifier.c
+  srcu_callbacks srcu_work;  // its callbacks
   mutex mm_all_locks_mutex;  // mm/mmap.c, since 2.6.27
 };
 

@@ -3,83 +3,13 @@
 
 #include "server/notifier/call.h"
 
-#include "server/notifier/observe.h"
+#include "server/notifier/call_point.h"
 
 namespace mmfault::notifier {
 namespace {
 
 using trace::Cause;
 using trace::Checker;
-
-// The step at which a method is entered: writes the notifier's channel.
-struct CallbackPoint : kernel::Point {
-  uint64_t start;
-  uint64_t end;
-  Method method;
-
-  void await_resume() const {
-    sched::World* world = kernel::ThisWorld();
-    if (world->has_sink()) {
-      trace::Event event;
-      event.task = world->current_slot();
-      event.op = op;
-      event.start = start;
-      event.end = end;
-      event.detail = static_cast<uint64_t>(method);
-      world->Emit(event);
-    }
-  }
-};
-
-CallbackPoint Enter(mmu_notifier* mn, Method method, uint64_t start,
-                    uint64_t end) {
-  return {{{trace::OpKind::kCallback, trace::Access::kWrite, mn->object.key(),
-            MethodName(method)}},
-          start,
-          end,
-          method};
-}
-
-// As observe.h, for methods of a list notifier.
-void Entered(Method method, mmu_notifier* mn, const mmu_notifier_range& range) {
-  if (MethodsObserved()) [[unlikely]] {
-    TellEntry(OfRange(MethodName(method), mn->object, range));
-  }
-}
-
-void Returned(Method method, mmu_notifier* mn, const mmu_notifier_range& range,
-              std::optional<int64_t> rc) {
-  if (MethodsObserved()) [[unlikely]] {
-    TellReturn(OfRange(MethodName(method), mn->object, range), rc);
-  }
-}
-
-void Entered(Method method, mmu_notifier* mn, const mm_struct* mm,
-             uint64_t start, uint64_t end) {
-  if (MethodsObserved()) [[unlikely]] {
-    TellEntry(OfMm(MethodName(method), mn->object, mm, start, end));
-  }
-}
-
-void Returned(Method method, mmu_notifier* mn, const mm_struct* mm,
-              uint64_t start, uint64_t end, std::optional<int64_t> rc) {
-  if (MethodsObserved()) [[unlikely]] {
-    TellReturn(OfMm(MethodName(method), mn->object, mm, start, end), rc);
-  }
-}
-
-void CheckMayBeCalled(mmu_notifier* mn, Method method) {
-  if (mn->registration == Registration::kUnregistered) {
-    kernel::ThisWorld()->Report(
-        {.checker = Checker::kNoCallbackAfterUnregister,
-         .cause = Cause::kCallbackAfterUnregister,
-         .task = static_cast<int8_t>(kernel::ThisWorld()->current_slot()),
-         .other_task = mn->unregister_task,
-         .other_step = mn->unregister_step,
-         .obj = mn->object.key(),
-         .a = static_cast<uint64_t>(method)});
-  }
-}
 
 Cell<uint8_t>& OpenStarts(mmu_notifier* mn) {
   return mn->open[kernel::ThisWorld()->current_slot()];
@@ -112,7 +42,15 @@ const char* MethodName(Method method) {
                                            "invalidate_range_end",
                                            "invalidate_page",
                                            "release",
-                                           "clear_flush_young"};
+                                           "clear_flush_young",
+                                           "invalidate_range",
+                                           "change_pte",
+                                           "clear_young",
+                                           "test_young",
+                                           "invalidate",
+                                           "free_notifier",
+                                           "alloc_notifier",
+                                           "invalidate_finish"};
   return kNames[static_cast<int>(method)];
 }
 

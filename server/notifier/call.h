@@ -9,6 +9,7 @@
 #ifndef MMFAULT_SERVER_NOTIFIER_CALL_H_
 #define MMFAULT_SERVER_NOTIFIER_CALL_H_
 
+#include "server/notifier/interval.h"
 #include "server/notifier/subscription.h"
 
 namespace mmfault::notifier {
@@ -21,7 +22,16 @@ enum class Method : uint8_t {
   kInvalidatePage = 3,
   kRelease = 4,
   kClearFlushYoung = 5,
+  kInvalidateRange = 6,
+  kChangePte = 7,
+  kClearYoung = 8,
+  kTestYoung = 9,
+  kIntervalInvalidate = 10,  // both forms of the first pass
+  kFreeNotifier = 11,
+  kAllocNotifier = 12,
+  kIntervalFinish = 13,
 };
+inline constexpr int kMethodCount = 14;
 const char* MethodName(Method method);
 
 Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
@@ -32,6 +42,31 @@ Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address);
 Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
                               uint64_t end);
 Task<> CallRelease(mmu_notifier* mn, mm_struct* mm);
+
+// Later methods (call_later.cc). One that the driver does not have costs no
+// step.
+Task<> CallInvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
+                           uint64_t end);
+Task<> CallChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
+                     mm::page* target);
+Task<int> CallClearYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
+                         uint64_t end);
+Task<int> CallTestYoung(mmu_notifier* mn, mm_struct* mm, uint64_t address);
+Task<int> CallAllocNotifier(const mmu_notifier_ops* ops, mm_struct* mm,
+                            mmu_notifier** result);
+// Whoever calls it afterwards is reported: the notifier's life is over.
+Task<> CallFreeNotifier(mmu_notifier* mn, mm_struct* mm);
+
+// Interval subscriptions (call_interval.cc). The second form takes
+// invalidate_start() where the driver has it.
+Task<bool> CallIntervalInvalidate(mmu_interval_notifier* sub,
+                                  const mmu_notifier_range* range,
+                                  uint64_t cur_seq);
+Task<bool> CallIntervalInvalidateStart(mmu_interval_notifier* sub,
+                                       const mmu_notifier_range* range,
+                                       uint64_t cur_seq,
+                                       mmu_interval_notifier_finish** finish);
+Task<> CallIntervalFinish(mmu_interval_notifier_finish* finish, mm_struct* mm);
 
 }  // namespace mmfault::notifier
 

@@ -17,6 +17,7 @@
 #include <span>
 #include <string_view>
 
+#include "server/notifier/interval.h"
 #include "server/notifier/subscription.h"
 
 namespace mmfault::notifier {
@@ -61,7 +62,44 @@ struct Protocol {
   int signal_bound_factor;
 
   std::span<const Tolerance> tolerated;
+
+  // --- What later designs have, null or absent elsewhere -------------------
+
+  // Forms of subscription, by KindBit().
+  uint8_t kinds = KindBit(Kind::kList);
+
+  // As mmu_notifier_register, for a caller that holds mmap_sem for write.
+  Task<int> (*mmu_notifier_register_locked)(mmu_notifier* mn,
+                                            mm_struct* mm) = nullptr;
+
+  // Counts up the mm's subscription with these ops, or has one allocated and
+  // registers it. 0 and the subscription, or what register or alloc_notifier
+  // may return, or -EOVERFLOW. Takes mmap_sem for write; sleeps.
+  Task<int> (*mmu_notifier_get)(const mmu_notifier_ops* ops, mm_struct* mm,
+                                mmu_notifier** result) = nullptr;
+  // Counts down; the last one unlinks, and frees later. Never sleeps, never
+  // calls ->release(), may be called in any method.
+  Task<> (*mmu_notifier_put)(mmu_notifier* mn) = nullptr;
+  // Waits for methods under way and for every free that is pending. Sleeps.
+  Task<> (*mmu_notifier_synchronize)() = nullptr;
+
+  // Subscribes to [start, start + length). 0, -EOVERFLOW (no length, or past
+  // the end of the address space), -EINVAL (mm_users is 0), and what the first
+  // subscription of the mm may return. Sleeps.
+  Task<int> (*mmu_interval_notifier_insert)(mmu_interval_notifier* sub,
+                                            mm_struct* mm, uint64_t start,
+                                            uint64_t length) = nullptr;
+  // Waits for an invalidation under way; not from inside invalidate(). Sleeps.
+  Task<> (*mmu_interval_notifier_remove)(mmu_interval_notifier* sub) = nullptr;
+  // The sequence to give to read_retry. Waits while the range is being
+  // invalidated. Sleeps.
+  Task<uint64_t> (*mmu_interval_read_begin)(mmu_interval_notifier* sub) =
+      nullptr;
 };
+
+inline bool Has(const Protocol& protocol, Kind kind) {
+  return (protocol.kinds & KindBit(kind)) != 0;
+}
 
 }  // namespace mmfault::notifier
 

@@ -30,6 +30,14 @@ using trace::Cell;
 
 struct mmu_notifier;
 
+// The forms of subscription, as bits of Protocol::kinds.
+enum class Kind : uint8_t {
+  kList = 1,      // mmu_notifier_register(), mmu_notifier_unregister()
+  kGetPut = 2,    // mmu_notifier_get(), mmu_notifier_put()
+  kInterval = 4,  // mmu_interval_notifier_insert(), _remove()
+};
+constexpr uint8_t KindBit(Kind kind) { return static_cast<uint8_t>(kind); }
+
 // A driver's methods; null where it has none. All may be called concurrently,
 // and with whatever locks the operation holds (semantics of each in the Era).
 struct mmu_notifier_ops {
@@ -43,6 +51,28 @@ struct mmu_notifier_ops {
                                       const mmu_notifier_range* range);
   Task<> (*invalidate_range_end)(mmu_notifier* mn,
                                  const mmu_notifier_range* range);
+
+  // 3.19 and later: the primary TLB was flushed; a device that shares the page
+  // tables flushes its own. arch_invalidate_secondary_tlbs() since 6.6. May be
+  // called under the page table lock.
+  Task<> (*invalidate_range)(mmu_notifier* mn, mm_struct* mm, uint64_t start,
+                             uint64_t end);
+  // Until 6.9: the pte at the address is about to map `target`. Atomic.
+  Task<> (*change_pte)(mmu_notifier* mn, mm_struct* mm, uint64_t address,
+                       mm::page* target);
+  // Was the range used? Clears without a flush, or only asks. Atomic.
+  Task<int> (*clear_young)(mmu_notifier* mn, mm_struct* mm, uint64_t start,
+                           uint64_t end);
+  Task<int> (*test_young)(mmu_notifier* mn, mm_struct* mm, uint64_t address);
+
+  // 5.4 and later, for mmu_notifier_get(). The table stands for the driver's
+  // module, so its address says whose subscription it is.
+  // 0 with a notifier that is in no list, or a negative errno. mmap_lock is
+  // held for write. Differs: gets the table.
+  Task<int> (*alloc_notifier)(const mmu_notifier_ops* ops, mm_struct* mm,
+                              mmu_notifier** result);
+  // Atomic: from an SRCU callback, or where registering failed.
+  Task<> (*free_notifier)(mmu_notifier* mn);
 };
 
 // include/linux/list.h. A node that is in no list has pprev null.
@@ -75,6 +105,8 @@ struct mmu_notifier {
   Cell<uint64_t> unregister_step;
   Cell<uint32_t> release_count;
   Cell<uint32_t> release_running;
+  // The driver's module is gone: its methods must not be called (P27).
+  Cell<bool> unloaded;
   // Starts without an end yet, by task slot.
   std::array<Cell<uint8_t>, sched::kMaxTasks> open;
   Cell<uint32_t> open_total;

@@ -52,7 +52,7 @@ std::optional<Checker> CheckerByName(std::string_view name);
 // Why a checker fired. check/explain.cc has a sentence for each.
 enum class Cause : uint8_t {
   kUnspecified = 0,
-  kStalePageFreed,           // obj: page; args: address, generation
+  kStalePageFreed,           // obj: page; by: notifier; a: address
   kEndWithoutStart,          // obj: notifier
   kStartWithoutEnd,          // obj: notifier
   kStartsNotBalancedAtEnd,   // obj: notifier; a: count
@@ -94,8 +94,10 @@ enum class Cause : uint8_t {
   kSignalUnseen,             // a: VMA steps without a test; b: bound
   kDoubleRegister,           // obj: notifier
   kBugOn,                    // any other BUG_ON
-  kDeviceWroteFreedPage,     // obj: page
+  kDeviceWroteFreedPage,     // obj: page; by: notifier; a: address
   kMappedAfterRelease,       // obj: notifier
+  kUnloadedCodeCalled,       // obj: notifier; a: method
+  kNotInserted,              // obj: notifier; remove without an insert
 };
 
 // A checker that fired. `events` are the steps that matter beside `step`.
@@ -112,6 +114,7 @@ struct Violation {
   uint64_t step = 0;
   uint64_t other_step = 0;  // when; 0 when not known
   ObjKey obj;
+  ObjKey by = {};  // whose it is: the notifier of the device that maps `obj`
   uint64_t a = 0;
   uint64_t b = 0;
 };

@@ -1,0 +1,86 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Methods of interval subscriptions.
+
+#include "server/notifier/call_point.h"
+
+namespace mmfault::notifier {
+namespace {
+
+trace::MethodCall Observed(const mmu_interval_notifier* sub,
+                           const mmu_notifier_range* range, uint64_t cur_seq) {
+  trace::MethodCall call =
+      OfRange(MethodName(Method::kIntervalInvalidate), sub->object(), *range);
+  call.cur_seq = cur_seq;
+  return call;
+}
+
+void TellEntered(const mmu_interval_notifier* sub,
+                 const mmu_notifier_range* range, uint64_t cur_seq) {
+  if (MethodsObserved()) [[unlikely]] {
+    TellEntry(Observed(sub, range, cur_seq));
+  }
+}
+
+void TellReturned(const mmu_interval_notifier* sub,
+                  const mmu_notifier_range* range, uint64_t cur_seq,
+                  bool done) {
+  if (MethodsObserved()) [[unlikely]] {
+    TellReturn(Observed(sub, range, cur_seq), done ? 1 : 0);
+  }
+}
+
+Task<> EnterInvalidate(mmu_interval_notifier* sub,
+                       const mmu_notifier_range* range) {
+  mmu_notifier* mn = sub->mn;
+  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
+  co_await kernel::FaultPoint(faults::Point::kInvalidateStart,
+                              range->mm->object.id);
+  co_await Enter(mn, Method::kIntervalInvalidate, range->start, range->end);
+  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
+  CheckMayBeCalled(mn, Method::kIntervalInvalidate);
+}
+
+}  // namespace
+
+Task<bool> CallIntervalInvalidate(mmu_interval_notifier* sub,
+                                  const mmu_notifier_range* range,
+                                  uint64_t cur_seq) {
+  co_await EnterInvalidate(sub, range);
+  TellEntered(sub, range, cur_seq);
+  const bool done = co_await sub->ops->invalidate(sub, range, cur_seq);
+  TellReturned(sub, range, cur_seq, done);
+  co_return done;
+}
+
+Task<bool> CallIntervalInvalidateStart(mmu_interval_notifier* sub,
+                                       const mmu_notifier_range* range,
+                                       uint64_t cur_seq,
+                                       mmu_interval_notifier_finish** finish) {
+  *finish = nullptr;
+  if (sub->ops->invalidate_start == nullptr) {
+    const bool done = co_await CallIntervalInvalidate(sub, range, cur_seq);
+    co_return done;
+  }
+  co_await EnterInvalidate(sub, range);
+  TellEntered(sub, range, cur_seq);
+  const bool done =
+      co_await sub->ops->invalidate_start(sub, range, cur_seq, finish);
+  TellReturned(sub, range, cur_seq, done);
+  co_return done;
+}
+
+Task<> CallIntervalFinish(mmu_interval_notifier_finish* finish, mm_struct* mm) {
+  mmu_interval_notifier* sub = finish->notifier;
+  mmu_notifier* mn = sub->mn;
+  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
+  co_await Enter(mn, Method::kIntervalFinish, 0, 0);
+  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
+  CheckMayBeCalled(mn, Method::kIntervalFinish);
+  Entered(Method::kIntervalFinish, mn, mm, 0, 0);
+  co_await sub->ops->invalidate_finish(finish);
+  Returned(Method::kIntervalFinish, mn, mm, 0, 0, std::nullopt);
+}
+
+}  // namespace mmfault::notifier
