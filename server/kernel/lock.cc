@@ -116,9 +116,8 @@ int LockPoint::await_resume() const {
 }
 
 void UnlockPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
-  ThisWorld()->Publish(
-      {read_ ? trace::OpKind::kReadUnlock : trace::OpKind::kUnlock,
-       trace::Access::kWrite, lock_->key(), where_});
+  PublishReleasing({read_ ? trace::OpKind::kReadUnlock : trace::OpKind::kUnlock,
+                    trace::Access::kWrite, lock_->key(), where_});
 }
 
 void UnlockPoint::await_resume() const {

@@ -180,7 +180,7 @@ inline UnlockPoint up_read(Lock* l, const char* where) {
   return {l, true, where};
 }
 // Turns a write hold into a read hold, in one step.
-struct [[nodiscard]] Downgrade : Point {
+struct [[nodiscard]] Downgrade : ReleasingPoint {
   rw_semaphore* lock;
   void await_resume() const;
 };

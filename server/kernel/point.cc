@@ -15,6 +15,14 @@ bool HoldOver(const sched::TaskRecord& task) { return task.op_arg == 0; }
 
 }  // namespace
 
+void PublishReleasing(const trace::Op& op) {
+  if (Current()->stores_pending == 0) [[likely]] {
+    ThisWorld()->Publish(op);
+  } else {
+    ThisWorld()->Publish(op, nullptr, sched::StoresVisible);
+  }
+}
+
 void ReportHere(trace::Checker checker, trace::Cause cause, ObjKey obj,
                 uint64_t a, uint64_t b) {
   ThisWorld()->Report({.checker = checker,

@@ -12,6 +12,8 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "faults/points.h"
 #include "server/sched/world.h"
@@ -38,17 +40,45 @@ struct [[nodiscard]] Point {
   void await_resume() const noexcept {}
 };
 
+// As a Point, where the kernel has at least a release barrier: what the task
+// stored before is visible when the step is made. See kernel/barrier.h.
+void PublishReleasing(const trace::Op& op);
+struct [[nodiscard]] ReleasingPoint {
+  trace::Op op;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    PublishReleasing(op);
+  }
+  void await_resume() const noexcept {}
+};
+
 // The key of a memory cell: its place in the arena.
 inline ObjKey MemoryKey(const void* cell) {
   return {ObjType::kMemory,
           static_cast<uint32_t>(ThisWorld()->arena().OffsetOf(cell) / 8)};
 }
 
+// A shared field as the running task sees it: its own store, if one is pending.
+template <typename T>
+T Here(const Cell<T>& cell) {
+  const T seen = cell.get();
+  if (!ThisWorld()->pso()) [[likely]] {
+    return seen;
+  }
+  uint64_t bits = 0;
+  std::memcpy(&bits, &seen, sizeof seen);
+  bits = sched::ForwardStore(*ThisWorld(), *Current(), &cell, bits);
+  T value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 // Reads a shared field: READ_ONCE().
 template <typename T>
 struct [[nodiscard]] LoadPoint : Point {
   const Cell<T>* cell;
-  T await_resume() const { return cell->get(); }
+  T await_resume() const { return Here(*cell); }
 };
 template <typename T>
 LoadPoint<T> Load(const Cell<T>& cell, const char* where) {
@@ -57,7 +87,8 @@ LoadPoint<T> Load(const Cell<T>& cell, const char* where) {
       &cell};
 }
 
-// Writes a shared field: WRITE_ONCE().
+// Writes a shared field whose order against others is nobody's concern: at
+// once. What a barrier is about is written with kernel/barrier.h's stores.
 template <typename T>
 struct [[nodiscard]] StorePoint : Point {
   Cell<T>* cell;

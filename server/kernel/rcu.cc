@@ -3,6 +3,7 @@
 
 #include "server/kernel/rcu.h"
 
+#include "server/kernel/barrier.h"
 #include "server/kernel/state.h"
 
 namespace mmfault::kernel {
@@ -108,6 +109,7 @@ sched::Task<> synchronize_rcu(const char* where) {
 
 sched::Task<> synchronize(grace_domain* domain, const char* where) {
   might_sleep();
+  co_await smp_mb(where);
   // Begin counts as a write: a reader before it and one after it differ.
   co_await GracePeriodBegin{{{trace::OpKind::kGracePeriodBegin,
                               trace::Access::kWrite, domain->key(), where}},
@@ -125,6 +127,8 @@ bool call_after_grace(grace_domain* domain, GraceCallback callback, void* arg) {
   work->domain = domain;
   work->callback = callback;
   work->arg = arg;
+  // Spawning is no scheduling point, so the barrier cannot be one either.
+  sched::SettleStores(world, Current());
   sched::TaskRecord* thread = world->Spawn(RunGraceWork, work);
   if (thread == nullptr) {
     world->Delete(work);

@@ -42,7 +42,7 @@ struct [[nodiscard]] ReadSection : Point {
 ReadSection read_section_begin(grace_domain* domain, const char* where);
 
 // Closes the innermost one.
-struct [[nodiscard]] ReadSectionEnd : Point {
+struct [[nodiscard]] ReadSectionEnd : ReleasingPoint {
   grace_domain* domain;
   void await_resume() const;
 };

@@ -22,7 +22,8 @@ struct [[nodiscard]] AtomicInc : Point {
   atomic_t* v;
   void await_resume() const { v->counter += 1; }
 };
-struct [[nodiscard]] AtomicIncNotZero : Point {
+// With a result: fully ordered (Documentation/atomic_t.txt).
+struct [[nodiscard]] AtomicIncNotZero : ReleasingPoint {
   atomic_t* v;
   bool await_resume() const {
     if (v->counter == 0) {
@@ -33,7 +34,7 @@ struct [[nodiscard]] AtomicIncNotZero : Point {
   }
 };
 // True when the counter reached zero.
-struct [[nodiscard]] AtomicDecAndTest : Point {
+struct [[nodiscard]] AtomicDecAndTest : ReleasingPoint {
   atomic_t* v;
   trace::Cause below_zero;
   bool await_resume() const;

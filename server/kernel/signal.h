@@ -51,7 +51,7 @@ SignalTest signal_pending_current(const char* where);
 SignalTest fatal_signal_pending_current(const char* where);
 
 // The send as a scheduling point: writes the task's signal word.
-struct [[nodiscard]] SignalSend : Point {
+struct [[nodiscard]] SignalSend : ReleasingPoint {
   sched::TaskRecord* task;
   int number;
   void await_resume() const { send_sig(number, task); }

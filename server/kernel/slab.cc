@@ -65,6 +65,9 @@ void kfree(allocation* block) {
   }
   DisownAllocation(block);
   block->object.life = sched::Life::kFreed;
+  if (ThisWorld()->pso()) [[unlikely]] {
+    sched::SettleMemory(ThisWorld(), block, sizeof(allocation) + block->size);
+  }
   ThisWorld()->arena().Free(block, sizeof(allocation) + block->size);
 }
 

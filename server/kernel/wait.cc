@@ -3,6 +3,8 @@
 
 #include "server/kernel/wait.h"
 
+#include "server/kernel/barrier.h"
+
 namespace mmfault::kernel {
 namespace {
 
@@ -33,6 +35,7 @@ void init_waitqueue_head(wait_queue_head_t* queue) {
 
 sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
                          void* target, uint64_t arg, const char* where) {
+  co_await smp_mb(where);  // set_current_state()
   bool over = false;
   while (!over) {
     over = co_await WaitOnce{

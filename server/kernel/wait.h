@@ -34,7 +34,7 @@ sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
                          void* target, uint64_t arg, const char* where);
 
 // Lets the waiters look at their conditions again.
-struct [[nodiscard]] WakeUp : Point {
+struct [[nodiscard]] WakeUp : ReleasingPoint {
   wait_queue_head_t* queue;
   void await_resume() const { ThisWorld()->Reevaluate(queue->waiters); }
 };

@@ -52,7 +52,7 @@ Task<int> WaitFor(EventRef* event) {
   co_return 0;
 }
 
-struct PostEvent : kernel::Point {
+struct PostEvent : kernel::ReleasingPoint {
   EventRef* event;
   void await_resume() const {
     event->count += 1;

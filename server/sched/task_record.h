@@ -26,7 +26,8 @@ enum class TaskState : uint8_t {
   kAlive = 1,   // runnable or blocked, as World::enabled() says
   kParked = 2,  // has nothing to do and waits for work: no deadlock
   kExited = 3,
-  kDead = 4,  // stopped by a kernel BUG; keeps its locks for ever
+  kDead = 4,   // stopped by a kernel BUG; keeps its locks for ever
+  kStore = 5,  // no task: a store that is not visible yet (store_buffer.h)
 };
 
 struct TaskRecord;
@@ -101,6 +102,19 @@ struct TaskRecord {
   trace::Cell<uint64_t> vma_steps_untested_max;
   trace::Cell<uint64_t> mm_lock_locks;  // rmap locks taken in this mm_lock
   trace::Cell<uint64_t> mm_lock_vmas;   // VMAs of the mm when it began
+
+  // Stores that the task made and others do not see yet: a bit per slot that
+  // holds one, how many were made since there were none, and how many write
+  // barriers (sched/store_buffer.h).
+  trace::Cell<uint64_t> stores_pending;
+  trace::Cell<uint32_t> stores_made;
+  trace::Cell<uint32_t> store_epoch;
+  // What a slot that holds a store needs beside op_target and op_arg, which are
+  // the cell and the value; store_epoch is that of its time.
+  trace::Cell<uint32_t> store_number;
+  trace::Cell<int16_t> store_owner;
+  trace::Cell<uint8_t> store_size;
+  trace::Cell<bool> store_release;
 
   // Owned by layers above, which know the types.
   trace::Cell<void*> mm;       // current->mm

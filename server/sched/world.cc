@@ -66,7 +66,7 @@ uint64_t World::kaddr(uint32_t id) const {
 }
 
 TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
-  for (int slot = 0; slot < kMaxTasks; ++slot) {
+  for (int slot = 0; slot < task_slots(); ++slot) {
     TaskRecord& task = state_->tasks[slot];
     if (task.state != TaskState::kFree) {
       continue;
@@ -92,6 +92,12 @@ TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
     return &task;
   }
   return nullptr;
+}
+
+TaskRecord& World::ClaimStoreSlot(int slot) {
+  CHECK(slot >= task_slots());
+  task_slots_used_ = std::max(task_slots_used_, slot + 1);
+  return state_->tasks[slot];
 }
 
 void World::Unspawn(TaskRecord* task) {
@@ -150,16 +156,42 @@ void World::Emit(trace::Event event) {
   }
 }
 
+// A slot without a coroutine is at its first step or past its last, or it is no
+// task at all. Returns whether there is code to run.
+bool World::Begin(TaskRecord& task) {
+  if (task.state == TaskState::kStore) {
+    CommitStore(this, task.slot);
+    return false;
+  }
+  if (task.op_kind == trace::OpKind::kBarrier) {
+    EndCurrent(TaskState::kExited);
+    return false;
+  }
+  auto entry = reinterpret_cast<TaskEntry>(task.entry.get());
+  task.leaf = entry(task.entry_arg).Release().address();
+  return true;
+}
+
+// Whoever learns that a task has ended finds all its stores in memory.
+void World::ReachEnd(TaskRecord& task) {
+  if (task.stores_pending == 0) [[likely]] {
+    EndCurrent(TaskState::kExited);
+    return;
+  }
+  Publish({trace::OpKind::kBarrier, trace::Access::kRead, task.object.key(),
+           "do_exit"},
+          nullptr, StoresVisible);
+}
+
 void World::ResumeUntilYield(TaskRecord& task) {
   yielded_ = false;
-  if (task.leaf == nullptr) {
-    auto entry = reinterpret_cast<TaskEntry>(task.entry.get());
-    task.leaf = entry(task.entry_arg).Release().address();
+  if (task.leaf == nullptr && !Begin(task)) {
+    return;
   }
   while (!yielded_) {
     void* leaf = task.leaf;
     if (leaf == nullptr) {
-      EndCurrent(TaskState::kExited);
+      ReachEnd(task);
       return;
     }
     std::coroutine_handle<>::from_address(leaf).resume();

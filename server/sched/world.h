@@ -33,6 +33,7 @@
 #include "server/base/prng.h"
 #include "server/sched/arena.h"
 #include "server/sched/object.h"
+#include "server/sched/store_buffer.h"
 #include "server/sched/strategy.h"
 #include "server/sched/task.h"
 #include "server/sched/task_record.h"
@@ -43,6 +44,8 @@
 namespace mmfault::sched {
 
 enum class LockKind : uint8_t { kSpin = 0, kMutex = 1 };
+// In which order one task's stores become visible (sched/store_buffer.h).
+enum class MemoryOrder : uint8_t { kSc = 0, kPso = 1 };
 enum class KaddrOrder : uint8_t { kCreation = 0, kShuffled = 1 };
 
 // Planted mistakes that a world can have (kernel/mutant.h), at most.
@@ -53,6 +56,7 @@ struct WorldOptions {
   int cpu_count = 0;                     // 0: one CPU per task
   LockKind rmap_lock = LockKind::kSpin;  // i_mmap_lock and anon_vma->lock
   KaddrOrder kaddr_order = KaddrOrder::kCreation;
+  MemoryOrder memory_order = MemoryOrder::kSc;
   bool capable = true;  // tasks have the capability that -EPERM asks for
   uint64_t vma_threshold = 1024;   // seed_threshold: more VMAs need it
   uint64_t max_map_count = 65530;  // the kernel's DEFAULT_MAX_MAP_COUNT
@@ -77,6 +81,7 @@ struct WorldState {
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
   trace::Cell<uint64_t> violated;         // a bit per checker
   std::array<trace::Violation, kMaxViolations> violations;
+  WaitSet storers;             // tasks whose next step is a buffered store
   trace::Cell<void*> kernel;   // kernel::KernelState
   trace::Cell<void*> machine;  // mm::MmState
   trace::Cell<void*> devices;  // state of device/
@@ -116,6 +121,8 @@ class World : private faults::DecisionSource {
   };
 
   const WorldOptions& options() const { return options_; }
+  // Whether stores may be pending.
+  bool pso() const { return options_.memory_order == MemoryOrder::kPso; }
   WorldState& state() { return *state_; }
   const WorldState& state() const { return *state_; }
   Arena& arena() { return arena_; }
@@ -136,6 +143,9 @@ class World : private faults::DecisionSource {
   // Marks the object dead and gives its memory to the quarantine.
   template <typename T>
   void Delete(T* object) {
+    if (pso()) [[unlikely]] {
+      SettleMemory(this, object, sizeof(T));
+    }
     object->object.life = Life::kFreed;
     arena_.Free(object, sizeof(T));
   }
@@ -164,7 +174,12 @@ class World : private faults::DecisionSource {
   TaskRecord* current() { return &state_->tasks[current_]; }
   int current_slot() const { return current_; }
 
-  // Tasks that may be stepped now.
+  // Slots that tasks may have; the rest is for stores.
+  int task_slots() const { return pso() ? kMaxTasks - kStoreSlots : kMaxTasks; }
+  // The record of a slot that will hold a store. For sched/store_buffer.cc.
+  TaskRecord& ClaimStoreSlot(int slot);
+
+  // Slots that may be stepped now: tasks, and stores that may become visible.
   uint64_t runnable() const {
     return state_->enabled & ~static_cast<uint64_t>(state_->cpu_gate);
   }
@@ -303,7 +318,9 @@ class World : private faults::DecisionSource {
   void SaveFrames(int slot);
   void ForgetNewNames();
   void BeginStep(TaskRecord& task);
+  bool Begin(TaskRecord& task);
   void ResumeUntilYield(TaskRecord& task);
+  void ReachEnd(TaskRecord& task);
   void EndCurrent(TaskState state);
   void RecomputeCpuGate();
   bool AdvanceClock();

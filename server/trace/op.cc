@@ -17,7 +17,7 @@ const char* OpKindName(OpKind kind) {
       "ref_put",   "signal_send", "signal_test",     "alloc",
       "free",      "callback",    "callback_return", "wait",
       "wake",      "sleep",       "yield",           "hold",
-      "call",      "return",
+      "call",      "return",      "store_visible",   "barrier",
   };
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : "unknown";

@@ -49,6 +49,8 @@ enum class OpKind : uint8_t {
   kHold = 27,       // held at a fault point
   kCallBegin = 28,  // a scripted step begins
   kCallEnd = 29,
+  kStoreVisible = 30,  // a pending store reaches memory (PSO)
+  kBarrier = 31,       // waits until the task's stores have
 };
 
 // Lower-case name of a kind, for stories; never null.
