@@ -24,7 +24,8 @@ using sched::Task;
 // mutex guards it. Kernel: mm/mmap.c:vm_lock_mapping(), v6.1.
 Task<> vm_lock_mapping(mm_struct* mm, address_space* mapping) {
   const bool marked = (mapping->flags & mm::AS_MM_ALL_LOCKS) != 0;
-  if (marked && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) {
+  if ((marked && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) ||
+      kernel::Mutated(Mutant::kAllLocksSkipsMappings)) {
     co_return;
   }
   if (!marked) {
@@ -40,7 +41,9 @@ Task<> vm_lock_mapping(mm_struct* mm, address_space* mapping) {
 // vm_lock_anon_vma(), v6.1.
 Task<> vm_lock_anon_vma(mm_struct* mm, anon_vma* av) {
   anon_vma* root = av->root;
-  if (root->all_locks != 0 && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) {
+  const bool marked = root->all_locks != 0;
+  if ((marked && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) ||
+      kernel::Mutated(Mutant::kAllLocksSkipsAnon)) {
     co_return;
   }
   co_await kernel::spin_lock_nest_lock(&root->lock, "vm_lock_anon_vma");
@@ -101,11 +104,8 @@ Task<int> LockAll(mm_struct* mm, AllLocksForm form) {
     const int rc = co_await LockPass(mm, Classes::kBoth);
     co_return rc;
   }
-  int rc = 0;
-  if (!kernel::Mutated(Mutant::kAllLocksSkipsMappings)) {
-    rc = co_await LockPass(mm, Classes::kMappings);
-  }
-  if (rc == 0 && !kernel::Mutated(Mutant::kAllLocksSkipsAnon)) {
+  int rc = co_await LockPass(mm, Classes::kMappings);
+  if (rc == 0) {
     rc = co_await LockPass(mm, Classes::kAnonVmas);
   }
   co_return rc;
