@@ -9,6 +9,7 @@ namespace mmfault::scenario {
 namespace {
 
 constexpr int64_t kMaxRepeat = 1000000000;
+constexpr size_t kMaxTitleBytes = 200;
 constexpr uint64_t kMaxTouchedPages = uint64_t{1} << 20;
 
 }  // namespace
@@ -29,7 +30,28 @@ absl::Status StepCompiler::SetCodes(
   return absl::OkStatus();
 }
 
+absl::Status StepCompiler::SetTitle(const std::string& title,
+                                    std::string_view path) {
+  if (title.empty()) {
+    return absl::OkStatus();
+  }
+  out_->title =
+      title.size() <= kMaxTitleBytes ? machine_->Title(title) : nullptr;
+  if (out_->title == nullptr) {
+    return InvalidFieldError(
+        Path(path), "FIELD_OUT_OF_RANGE",
+        "at most 16384 different titles of at most 200 bytes in a world");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status StepCompiler::CompileCommon(const Step& step) {
+  RETURN_IF_ERROR(SetTitle(step.title(), "title"));
+  if (!Step::AwaitSignal_IsValid(step.await_signal())) {
+    return InvalidFieldError(Path("await_signal"), "FIELD_OUT_OF_RANGE",
+                             "await_signal is one of AWAIT_SIGNAL_*");
+  }
+  out_->await_signal = static_cast<uint8_t>(step.await_signal());
   RETURN_IF_ERROR(SetCodes(step.expect_rc(), "expect_rc", &out_->expect_rc));
   if (step.repeat() < 0 || step.repeat() > kMaxRepeat) {
     return InvalidFieldError(

@@ -25,6 +25,28 @@ absl::Status StepCompiler::SetSignal(const Step::Signal& op) {
   return absl::OkStatus();
 }
 
+absl::Status StepCompiler::SetJoin(const Step::Join& op) {
+  if (op.task().empty()) {
+    return InvalidFieldError(Path("join.task"), "FIELD_MISSING",
+                             "say which task is waited for");
+  }
+  RETURN_IF_ERROR(SetTask(op.task(), "join.task"));
+  if (out_->task == program_) {
+    return InvalidFieldError(Path("join.task"), "STEP_MALFORMED",
+                             "a task cannot wait for its own end");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StepCompiler::SetMark(const Step::Mark& op) {
+  if (op.text().empty()) {
+    return InvalidFieldError(Path("mark.text"), "FIELD_MISSING",
+                             "say what the mark says");
+  }
+  out_->a = static_cast<uint64_t>(static_cast<int64_t>(op.value()));
+  return SetTitle(op.text(), "mark.text");
+}
+
 absl::Status StepCompiler::SetMask(
     const google::protobuf::RepeatedField<int32_t>& numbers,
     std::string_view path, uint64_t* mask) {
@@ -83,8 +105,15 @@ absl::Status StepCompiler::CompileTaskOp(const Step& step) {
                                  "[a-z][a-z0-9_-]{0,62}");
       }
       out_->event = machine_->DeclareEvent(name);
+      out_->flag = !post && step.wait_for().uninterruptible();
       return absl::OkStatus();
     }
+    case Step::kJoin:
+      out_->kind = StepKind::kJoin;
+      return SetJoin(step.join());
+    case Step::kMark:
+      out_->kind = StepKind::kMark;
+      return SetMark(step.mark());
     default:
       return InvalidFieldError(field_, "STEP_MALFORMED",
                                "the step says nothing to do: set one of op");

@@ -19,6 +19,8 @@
 namespace mmfault::scenario {
 namespace {
 
+constexpr size_t kMaxTitles = 16384;
+
 template <typename T>
 T* Find(const std::map<std::string, T*, std::less<>>& table,
         std::string_view id) {
@@ -186,6 +188,15 @@ EventRef* Machine::DeclareEvent(const std::string& name) {
     events_[name] = event;
   }
   return event;
+}
+
+const char* Machine::Title(const std::string& title) {
+  const auto it = titles_.find(title);
+  if (it != titles_.end()) {
+    return it->c_str();
+  }
+  return titles_.size() < kMaxTitles ? titles_.insert(title).first->c_str()
+                                     : nullptr;
 }
 
 Program* Machine::CreateTask(const std::string& id, MmRef* own, bool stays) {

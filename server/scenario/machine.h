@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -102,6 +103,9 @@ class Machine : public device::RemoteHub {
                                const device::Behaviour& behaviour, bool remote);
 
   EventRef* DeclareEvent(const std::string& name);
+  // The title as events refer to it; lives as long as the machine. Null when
+  // the machine has too many.
+  const char* Title(const std::string& title);
 
   // A task; null when the world has no slot left. `own` may be null; else the
   // task holds one of its mm_users, which the caller accounts for.
@@ -188,6 +192,7 @@ class Machine : public device::RemoteHub {
   std::map<std::string, device::device*, std::less<>> devices_;
   std::map<std::string, EventRef*, std::less<>> events_;
   std::map<std::string, Program*, std::less<>> tasks_;
+  std::set<std::string> titles_;
   std::map<std::pair<uint32_t, std::string>, int> labels_;  // by number
   std::map<uint32_t, int> label_counts_;
   std::vector<StepSpec*> spare_steps_;

@@ -84,6 +84,9 @@ enum class StepKind : uint8_t {
 // `munmap`, `register` and so on: the field's name in Step.
 const char* StepKindName(StepKind kind);
 
+inline constexpr uint8_t kAwaitAnySignal = 1;
+inline constexpr uint8_t kAwaitFatalSignal = 2;
+
 // References of one task that ForceTeardown(FORCE) revoked.
 struct RevokedPins {
   Cell<uint32_t> task_id;  // its number; 0: nobody's, or a call's own pin
@@ -141,7 +144,10 @@ struct StepSpec {
   bool has_page;  // establish
   bool populate;  // mmap
   bool shared;    // mmap
-  int32_t index;  // place in its program, from 0
+  // What it waits for before anything else: v1::Step::AwaitSignal.
+  uint8_t await_signal;
+  const char* title;  // what stories call it (Machine::Title); null: its kind
+  int32_t index;      // place in its program, from 0
   int32_t label;  // slot in Program::label_rc; -1: none
   int32_t only_label;
   Codes only_rc;

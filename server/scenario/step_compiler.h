@@ -48,6 +48,7 @@ class StepCompiler {
 
   absl::Status SetCodes(const google::protobuf::RepeatedField<int32_t>& from,
                         std::string_view path, Codes* codes);
+  absl::Status SetTitle(const std::string& title, std::string_view path);
   absl::Status SetMm(const std::string& id, std::string_view path);
   absl::Status SetDevice(const std::string& id, std::string_view path,
                          bool may_create = false);
@@ -58,6 +59,8 @@ class StepCompiler {
                             std::string_view path);
   absl::Status SetAddress(uint64_t address, std::string_view path);
   absl::Status SetMmap(const v1::Step::Mmap& op);
+  absl::Status SetJoin(const v1::Step::Join& op);
+  absl::Status SetMark(const v1::Step::Mark& op);
   absl::Status SetSignal(const v1::Step::Signal& op);
   absl::Status SetMask(const google::protobuf::RepeatedField<int32_t>& numbers,
                        std::string_view path, uint64_t* mask);

@@ -40,11 +40,33 @@ void EmitCall(trace::OpKind kind, const StepSpec* step, int rc) {
   trace::Event event;
   event.task = kernel::ThisWorld()->current_slot();
   event.op = {kind, trace::Access::kRead, kernel::Current()->object.key(),
-              StepKindName(step->kind)};
+              StepName(step)};
   event.value = rc;
   event.start = step->start;
   event.end = step->end;
   kernel::ThisWorld()->Emit(event);
+}
+
+bool AnySignal(const sched::TaskRecord& task) {
+  return kernel::signal_pending(task);
+}
+
+bool FatalSignal(const sched::TaskRecord& task) {
+  return kernel::fatal_signal_pending(task);
+}
+
+// A call that sleeps until a signal is pending; send_sig() wakes it.
+struct SignalWait : kernel::Point {
+  bool fatal;
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    kernel::ThisWorld()->Publish(op, nullptr, fatal ? FatalSignal : AnySignal);
+  }
+};
+
+SignalWait AwaitSignal(const StepSpec* step) {
+  return {{{trace::OpKind::kWait, trace::Access::kRead,
+            kernel::Current()->object.key(1), "await_signal"}},
+          step->await_signal == kAwaitFatalSignal};
 }
 
 sched::Task<int> RunOnce(Program* program, const StepSpec* step,
@@ -127,6 +149,9 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
   if (!outcome.skipped) {
     kernel::Current()->scope += 1;
     EmitCall(trace::OpKind::kCallBegin, step, 0);
+    if (step->await_signal != 0) {
+      co_await AwaitSignal(step);
+    }
     Machine::Of(world)->OnStepBegin(program, step);
     for (uint64_t i = 0; i < step->repeat; ++i) {
       outcome.rc = co_await RunOnce(program, step, &outcome);

@@ -27,6 +27,11 @@ sched::Task<int> RunTaskStep(Program* program, const StepSpec* step);
 // The second half of a ForceTeardown(FORCE), after Machine::RevokeUsers().
 sched::Task<> ExitForced(mm::mm_struct* mm);
 
+// What stories call a step: its title, or its kind.
+inline const char* StepName(const StepSpec* step) {
+  return step->title != nullptr ? step->title : StepKindName(step->kind);
+}
+
 // References a program holds.
 void PushRef(Program* program, MmRef* ref);
 // Removes its newest reference on the mm; false when it holds none.

@@ -41,15 +41,49 @@ void SetSignal(const StepSpec* step) {
   task.sig_handled = step->c;
 }
 
-Task<int> WaitFor(EventRef* event) {
-  co_await kernel::wait_event(&event->queue, EventOrKilled, event, 0,
-                              "wait_for");
+bool EventOnly(const sched::TaskRecord& task) {
+  return static_cast<const EventRef*>(task.op_target.get())->count > 0;
+}
+
+Task<int> WaitFor(EventRef* event, bool uninterruptible) {
+  co_await kernel::wait_event(&event->queue,
+                              uninterruptible ? EventOnly : EventOrKilled,
+                              event, 0, "wait_for");
   if (event->count <= 0) {
     co_return -EINTR;
   }
   event->count -= 1;
   kernel::ThisWorld()->Reevaluate(event->queue.waiters);
   co_return 0;
+}
+
+// One that a BUG stopped has ended too: the kernel would make it exit.
+bool HasEnded(const Program& program) {
+  const sched::TaskRecord* task = program.task;
+  return task == nullptr || task->state == sched::TaskState::kDead;
+}
+
+bool EndedOrKilled(const sched::TaskRecord& task) {
+  return HasEnded(*static_cast<const Program*>(task.op_target.get())) ||
+         kernel::fatal_signal_pending(task);
+}
+
+struct WaitForEnd : kernel::Point {
+  Program* target;
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    kernel::might_sleep();
+    sched::TaskRecord* task = target->task;
+    kernel::ThisWorld()->Publish(op,
+                                 task == nullptr ? nullptr : &task->end_waiters,
+                                 EndedOrKilled, target);
+  }
+  int await_resume() const { return HasEnded(*target) ? 0 : -EINTR; }
+};
+
+WaitForEnd Join(Program* target) {
+  return {{{trace::OpKind::kWait, trace::Access::kRead, target->object.key(),
+            "wait4"}},
+          target};
 }
 
 struct PostEvent : kernel::ReleasingPoint {
@@ -94,7 +128,14 @@ Task<int> RunTaskStep(Program* program, const StepSpec* step) {
                          step->event};
       break;
     case StepKind::kWaitFor:
-      rc = co_await WaitFor(step->event);
+      rc = co_await WaitFor(step->event, step->flag);
+      break;
+    case StepKind::kJoin:
+      rc = co_await Join(step->task);
+      break;
+    case StepKind::kMark:
+      co_await kernel::Yield(StepName(step));
+      rc = static_cast<int>(static_cast<int64_t>(step->a));
       break;
     default:
       break;

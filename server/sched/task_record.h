@@ -76,6 +76,7 @@ struct TaskRecord {
   trace::Cell<uint32_t> yields_left;  // kYield: steps it is still to give away
 
   trace::Cell<uint64_t> step_count;
+  WaitSet end_waiters;  // tasks that wait until it has exited or died
 
   // Signals, as bit masks; bit n - 1 is signal n.
   trace::Cell<uint64_t> sig_pending;

@@ -222,6 +222,7 @@ void World::EndCurrent(TaskState end) {
   }
   state_->alive &= ~Bit(current_);
   state_->enabled &= ~Bit(current_);
+  Reevaluate(task.end_waiters);
   if (end == TaskState::kExited && (task.kthread || task.detached)) {
     Reap(&task);  // nobody waits for it
   }
