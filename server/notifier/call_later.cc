@@ -4,6 +4,7 @@
 // Methods that list notifiers got after 2008.
 
 #include "server/notifier/call_point.h"
+#include "server/notifier/ledger.h"
 
 namespace mmfault::notifier {
 namespace {
@@ -90,10 +91,7 @@ Task<int> CallAllocNotifier(const mmu_notifier_ops* ops, mm_struct* mm,
 
 Task<> CallFreeNotifier(mmu_notifier* mn, mm_struct* mm) {
   co_await Enterable(mn, Method::kFreeNotifier, 0, 0);
-  mn->registration = Registration::kUnregistered;
-  mn->unregister_task =
-      static_cast<int8_t>(kernel::ThisWorld()->current_slot());
-  mn->unregister_step = kernel::ThisWorld()->state().step_count;
+  EndRegistration(mn);
   Entered(Method::kFreeNotifier, mn, mm, 0, 0);
   co_await mn->ops->free_notifier(mn);
   Returned(Method::kFreeNotifier, mn, mm, 0, 0, std::nullopt);

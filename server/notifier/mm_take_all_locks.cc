@@ -3,10 +3,13 @@
 
 #include "server/notifier/mm_take_all_locks.h"
 
+#include <array>
+
 #include "server/kernel/errno.h"
 #include "server/kernel/mutant.h"
 #include "server/kernel/signal.h"
 #include "server/kernel/state.h"
+#include "server/mm/vma_lock.h"
 #include "server/notifier/mm_lock.h"
 
 namespace mmfault::notifier {
@@ -70,7 +73,44 @@ Task<> vm_unlock_mapping(mm_struct* mm, address_space* mapping) {
   }
 }
 
-enum class Classes : uint8_t { kMappings, kAnonVmas, kBoth };
+// What a pass takes.
+enum class Classes : uint8_t {
+  kVmas,     // the VMAs' own locks, which end with mmap_lock
+  kHugetlb,  // mappings of hugetlb files
+  kOthers,   // mappings of other files
+  kAllMappings,
+  kAnonVmas,
+  kBoth,  // anon_vmas and mappings
+};
+
+bool TakesMapping(Classes classes, const address_space* mapping) {
+  const bool hugetlb = mapping->kind == mm::FileKind::kHugetlb;
+  switch (classes) {
+    case Classes::kVmas:
+    case Classes::kAnonVmas:
+      return false;
+    case Classes::kHugetlb:
+      return hugetlb && !kernel::Mutated(Mutant::kAllLocksSkipsHugetlb);
+    case Classes::kOthers:
+      return !hugetlb;
+    case Classes::kAllMappings:
+    case Classes::kBoth:
+      return true;
+  }
+  return true;
+}
+
+// Rule: a VMA may be on the anon_vmas of its ancestors too, and pages of any
+// of them may be found through it.
+Task<> LockChains(mm_struct* mm, const vm_area_struct* vma) {
+  for (anon_vma_chain* avc = vma->anon_vma_chain; avc != nullptr;
+       avc = avc->same_vma) {
+    co_await vm_lock_anon_vma(mm, avc->av);
+    if (kernel::Mutated(Mutant::kAllLocksFirstChainOnly)) {
+      break;
+    }
+  }
+}
 
 // Rule: a signal is tested at every VMA of every pass, with some locks held
 // already; the caller then drops them. Kernel: a loop of
@@ -85,13 +125,13 @@ Task<int> LockPass(mm_struct* mm, Classes classes) {
     if (signalled) {
       co_return -EINTR;
     }
-    if (classes != Classes::kMappings) {
-      for (anon_vma_chain* avc = vma->anon_vma_chain; avc != nullptr;
-           avc = avc->same_vma) {
-        co_await vm_lock_anon_vma(mm, avc->av);
-      }
+    if (classes == Classes::kVmas) {
+      co_await mm::vma_start_write(vma);
     }
-    if (classes != Classes::kAnonVmas && vma->vm_file != nullptr) {
+    if (classes == Classes::kAnonVmas || classes == Classes::kBoth) {
+      co_await LockChains(mm, vma);
+    }
+    if (vma->vm_file != nullptr && TakesMapping(classes, vma->vm_file)) {
       co_await vm_lock_mapping(mm, vma->vm_file);
     }
     vma = co_await mm::NextVma(vma, "mm_take_all_locks");
@@ -99,23 +139,45 @@ Task<int> LockPass(mm_struct* mm, Classes classes) {
   co_return 0;
 }
 
-Task<int> LockAll(mm_struct* mm, AllLocksForm form) {
-  if (form.vma_by_vma) {
-    const int rc = co_await LockPass(mm, Classes::kBoth);
-    co_return rc;
+// The passes of a form, in order.
+struct Passes {
+  std::array<Classes, 4> classes;
+  int count;
+
+  void Add(Classes pass) { classes[count++] = pass; }
+};
+
+Passes PassesOf(AllLocksForm form) {
+  Passes passes = {};
+  if (form.marks_vmas) {
+    passes.Add(Classes::kVmas);
   }
-  int rc = co_await LockPass(mm, Classes::kMappings);
-  if (rc == 0) {
-    rc = co_await LockPass(mm, Classes::kAnonVmas);
+  if (form.vma_by_vma) {
+    passes.Add(Classes::kBoth);
+    return passes;
+  }
+  if (form.hugetlb_first) {
+    passes.Add(Classes::kHugetlb);
+  }
+  passes.Add(form.hugetlb_first ? Classes::kOthers : Classes::kAllMappings);
+  passes.Add(Classes::kAnonVmas);
+  return passes;
+}
+
+Task<int> LockAll(mm_struct* mm, AllLocksForm form) {
+  const Passes passes = PassesOf(form);
+  int rc = 0;
+  for (int i = 0; i < passes.count && rc == 0; ++i) {
+    rc = co_await LockPass(mm, passes.classes[i]);
   }
   co_return rc;
 }
 
 }  // namespace
 
-// Kernel: mm/mmap.c:mm_take_all_locks(), v2.6.27 and v6.1. Differs: no hugetlb
-// pass; lockdep knows from the start that the mutex orders each class, which it
-// was told by 454ed842d557, between 2.6.27-rc1 and 2.6.27.
+// Kernel: mm/mmap.c:mm_take_all_locks(), v2.6.27, v6.1 and v6.12. Differs:
+// lockdep knows from the start that the mutex orders each class, which it was
+// told by 454ed842d557, between 2.6.27-rc1 and 2.6.27.
 Task<int> mm_take_all_locks(mm_struct* mm, AllLocksForm form) {
   CHECK(mm->mmap_sem.held_by(kernel::ThisWorld()->current_slot()));
   if (!kernel::Mutated(Mutant::kAllLocksNoMutex)) {

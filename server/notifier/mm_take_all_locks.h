@@ -13,9 +13,6 @@
 // 2.6.34 a VMA has at most one anon_vma and before 2.6.37 an anon_vma its own
 // lock; the walk over all chains to each root is the same then. spinlocks until
 // 2.6.39, mutexes and semaphores since 3.0 are a setting of the world.
-//
-// Left out: the pass over hugetlb mappings, which comes before the others since
-// 4.5; no hugetlb VMAs are modelled.
 
 #ifndef MMFAULT_SERVER_NOTIFIER_MM_TAKE_ALL_LOCKS_H_
 #define MMFAULT_SERVER_NOTIFIER_MM_TAKE_ALL_LOCKS_H_
@@ -33,6 +30,12 @@ struct AllLocksForm {
   // under the first one's anon_vma lock, against the order of mm/rmap.c (P36).
   // Otherwise a pass for each class, mappings first (7cd5a02f54f4).
   bool vma_by_vma = false;
+  // Mappings of hugetlb files in a pass of their own, before the others: their
+  // locks are taken outside those of other files (4.5 and later, 88f306b68cbb).
+  bool hugetlb_first = false;
+  // Before all that, every VMA is locked for write, so that no fault is inside
+  // one (6.4 and later).
+  bool marks_vmas = false;
 };
 
 // Returns 0, or -EINTR with nothing held when a signal was pending at some VMA.

@@ -73,6 +73,11 @@ struct mmu_notifier_ops {
                               mmu_notifier** result);
   // Atomic: from an SRCU callback, or where registering failed.
   Task<> (*free_notifier)(mmu_notifier* mn);
+
+  // EMM's alternative of 2 Apr 2008: from stop to start the driver maps nothing
+  // of the whole address space. They nest as invalidations do, and with them.
+  Task<> (*emm_stop)(mmu_notifier* mn, mm_struct* mm);
+  Task<> (*emm_start)(mmu_notifier* mn, mm_struct* mm);
 };
 
 // include/linux/list.h. A node that is in no list has pprev null.
@@ -88,6 +93,7 @@ enum class Registration : uint8_t {
   kNever = 0,
   kRegistered = 1,    // register was called and has not failed
   kUnregistered = 2,  // unregister has returned success
+  kPut = 3,           // put for the last time; may be called until it is freed
 };
 
 struct mmu_notifier {

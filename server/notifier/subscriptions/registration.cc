@@ -1,9 +1,11 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Registration, unregistration and the end of an mm.
+// Registration and unregistration of list notifiers.
 
+#include "server/kernel/barrier.h"
 #include "server/kernel/errno.h"
+#include "server/kernel/mutant.h"
 #include "server/kernel/slab.h"
 #include "server/kernel/state.h"
 #include "server/mm/fork.h"
@@ -17,11 +19,22 @@ namespace {
 
 using kernel::allocation;
 using kernel::Kernel;
+using kernel::Mutant;
+using kernel::Mutated;
 
 // BUG_ON(atomic_read(&mm->mm_users) <= 0).
 kernel::BugOn NoUsers(const mm_struct* mm) {
   return {mm->mm_users.counter <= 0, trace::Checker::kCountsSane,
           trace::Cause::kMmUsersZero, mm->object.key()};
+}
+
+// Kernel: the WARN_ON_ONCE() of mm/mmu_notifier.c:__mmu_notifier_register(),
+// v6.12: the TLB flush and the range would tell the same device twice.
+bool HasBothForms(const mmu_notifier* mn) {
+  return mn != nullptr && CurrentVersion().refuses_both_forms &&
+         mn->ops->invalidate_range != nullptr &&
+         (mn->ops->invalidate_range_start != nullptr ||
+          mn->ops->invalidate_range_end != nullptr);
 }
 
 // BUG_ON(atomic_read(&mm->mm_count) <= 0).
@@ -35,81 +48,33 @@ void InitSubscriptions(allocation* block) {
   kernel::ThisWorld()->InitObject(&subscriptions->object,
                                   trace::ObjType::kSubscriptions);
   kernel::spin_lock_init(&subscriptions->lock, kernel::LockClass::kNotifier);
+  kernel::init_waitqueue_head(&subscriptions->wq);
+  subscriptions->invalidate_seq = 2;
 }
 
-allocation* BlockOf(mmu_notifier_subscriptions* subscriptions) {
-  return reinterpret_cast<allocation*>(subscriptions) - 1;
-}
-
-// Every lock of the mm is held. Kernel: the middle of __mmu_notifier_register.
+// Every lock of the mm is held. Null: the mm's first interval is coming.
+// Kernel: the middle of __mmu_notifier_register(), v6.1.
 Task<> Link(mmu_notifier* mn, mm_struct* mm, allocation* block) {
   if (block != nullptr) {
-    co_await kernel::Store(mm->subscriptions, block->data(),
-                           "smp_store_release");
+    co_await kernel::StoreRelease(mm->subscriptions, block->data(),
+                                  "__mmu_notifier_register");
     kernel::DisownAllocation(block);
   }
-  co_await mm::mmgrab(mm);
+  mmu_notifier_subscriptions* subscriptions = SubscriptionsOf(mm);
+  if (mn == nullptr) {
+    subscriptions->has_itree = true;
+    co_return;
+  }
+  if (!Mutated(Mutant::kRegisterWithoutGrab)) {
+    co_await mm::mmgrab(mm);
+  }
   mn->mm = mm;
   mn->users = 1;
-  mmu_notifier_subscriptions* subscriptions = SubscriptionsOf(mm);
   co_await kernel::spin_lock(&subscriptions->lock, "__mmu_notifier_register");
   co_await hlist_add_head(&mn->hlist, &subscriptions->list,
                           "hlist_add_head_rcu");
   co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
   co_await kernel::spin_unlock(&subscriptions->lock, "__mmu_notifier_register");
-}
-
-// Rule: the subscriptions object is allocated before the locks are taken,
-// because nothing may be allocated under them, and freed again when they
-// cannot be had. Kernel: mm/mmu_notifier.c:__mmu_notifier_register(), v6.1.
-Task<int> __mmu_notifier_register(mmu_notifier* mn, mm_struct* mm) {
-  co_await NoUsers(mm);
-  allocation* block = nullptr;
-  if (mm->subscriptions == nullptr) {
-    block =
-        co_await kernel::kmalloc(sizeof(mmu_notifier_subscriptions),
-                                 kernel::GFP_KERNEL, "__mmu_notifier_register");
-    if (block == nullptr) {
-      co_return -ENOMEM;
-    }
-    InitSubscriptions(block);
-  }
-  const int rc = co_await mm_take_all_locks(mm);
-  if (rc != 0) {
-    kernel::kfree(block);
-    co_return rc;
-  }
-  co_await Link(mn, mm, block);
-  co_await mm_drop_all_locks(mm);
-  co_await NoUsers(mm);
-  co_return 0;
-}
-
-// Rule: ->release() of everybody first, while the list is whole, so that no
-// invalidation is lost meanwhile; then they are unlinked. A walker in progress
-// goes on: the links stay readable until the grace period ends.
-// Kernel: mm/mmu_notifier.c:mn_hlist_release(), v6.1.
-Task<> mn_hlist_release(mmu_notifier_subscriptions* subscriptions,
-                        mm_struct* mm) {
-  co_await kernel::srcu_read_lock(&Kernel()->srcu, "mn_hlist_release");
-  mmu_notifier* mn =
-      co_await hlist_first(&subscriptions->list, "mn_hlist_release");
-  while (mn != nullptr) {
-    co_await CallRelease(mn, mm);
-    mn = co_await hlist_next(mn, "mn_hlist_release");
-  }
-  co_await kernel::spin_lock(&subscriptions->lock, "mn_hlist_release");
-  mn = co_await hlist_first(&subscriptions->list, "mn_hlist_release");
-  while (mn != nullptr) {
-    co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
-    mn = co_await hlist_first(&subscriptions->list, "mn_hlist_release");
-  }
-  co_await kernel::spin_unlock(&subscriptions->lock, "mn_hlist_release");
-  co_await kernel::srcu_read_unlock(&Kernel()->srcu, "mn_hlist_release");
-  // A release that mmu_notifier_unregister() began must have ended before the
-  // pages go.
-  co_await kernel::synchronize_srcu(&Kernel()->srcu, "mn_hlist_release");
 }
 
 // The driver's release, then off the list, unless exit was faster: the test
@@ -130,6 +95,36 @@ Task<> ReleaseAndUnlink(mmu_notifier* mn, mm_struct* mm) {
 
 }  // namespace
 
+// Rule: the subscriptions object is allocated before the locks are taken,
+// because nothing may be allocated under them, and freed again when they
+// cannot be had. Kernel: mm/mmu_notifier.c:__mmu_notifier_register(), v6.1 and
+// v6.12.
+Task<int> __mmu_notifier_register(mmu_notifier* mn, mm_struct* mm) {
+  co_await NoUsers(mm);
+  if (HasBothForms(mn)) {
+    co_return -EINVAL;
+  }
+  allocation* block = nullptr;
+  if (mm->subscriptions == nullptr) {
+    block =
+        co_await kernel::kmalloc(sizeof(mmu_notifier_subscriptions),
+                                 kernel::GFP_KERNEL, "__mmu_notifier_register");
+    if (block == nullptr) {
+      co_return -ENOMEM;
+    }
+    InitSubscriptions(block);
+  }
+  const int rc = co_await mm_take_all_locks(mm, CurrentVersion().all_locks);
+  if (rc != 0) {
+    kernel::kfree(block);
+    co_return rc;
+  }
+  co_await Link(mn, mm, block);
+  co_await mm_drop_all_locks(mm);
+  co_await NoUsers(mm);
+  co_return 0;
+}
+
 // Kernel: mm/mmu_notifier.c:mmu_notifier_register(), v6.1.
 Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::down_write(&mm->mmap_sem, "mmu_notifier_register");
@@ -148,43 +143,13 @@ Task<int> mmu_notifier_unregister(mmu_notifier* mn, mm_struct* mm) {
   if (hashed != nullptr) {
     co_await ReleaseAndUnlink(mn, mm);
   }
-  co_await kernel::synchronize_srcu(&Kernel()->srcu, "mmu_notifier_unregister");
+  if (!Mutated(Mutant::kNoGraceInUnregister)) {
+    co_await kernel::synchronize_srcu(&Kernel()->srcu,
+                                      "mmu_notifier_unregister");
+  }
   co_await NoCount(mm);
   co_await mm::mmdrop(mm);
   co_return 0;
-}
-
-// Kernel: include/linux/mmu_notifier.h:mmu_notifier_release() and
-// mm/mmu_notifier.c:__mmu_notifier_release(), v6.1. Differs: no intervals.
-Task<> mmu_notifier_release(mm_struct* mm) {
-  auto* subscriptions = static_cast<mmu_notifier_subscriptions*>(
-      co_await kernel::Load(mm->subscriptions, "mm_has_notifiers"));
-  if (subscriptions == nullptr) {
-    co_return;
-  }
-  hlist_node* first =
-      co_await kernel::Load(subscriptions->list.first, "hlist_empty");
-  if (first != nullptr) {
-    co_await mn_hlist_release(subscriptions, mm);
-  }
-}
-
-void mmu_notifier_subscriptions_init(mm_struct* mm) {
-  mm->subscriptions = nullptr;
-}
-
-// Kernel: mm/mmu_notifier.c:__mmu_notifier_subscriptions_destroy(), v6.1.
-Task<> mmu_notifier_subscriptions_destroy(mm_struct* mm) {
-  mmu_notifier_subscriptions* subscriptions = SubscriptionsOf(mm);
-  if (subscriptions == nullptr) {
-    co_return;
-  }
-  co_await kernel::BugOn{subscriptions->list.first != nullptr,
-                         trace::Checker::kCountsSane,
-                         trace::Cause::kSubscriptionsLeft, mm->object.key()};
-  kernel::lock_destroy(&subscriptions->lock);
-  subscriptions->object.life = sched::Life::kFreed;
-  kernel::kfree(BlockOf(subscriptions));
 }
 
 }  // namespace mmfault::notifier::subscriptions
