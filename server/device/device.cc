@@ -219,6 +219,7 @@ Task<> device_stop(device* dev) {
 void device_restart(device* dev) {
   dev->stopped = false;
   dev->invalidate_count = 0;
+  dev->emm_stops = 0;
 }
 
 }  // namespace mmfault::device

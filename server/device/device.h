@@ -82,11 +82,12 @@ struct device {
   kernel::wait_queue_head_t queue;  // faults that wait for count == 0
   Cell<uint64_t> invalidate_count;  // lock; invalidations in progress
   Cell<uint64_t> invalidate_seq;    // lock
+  Cell<uint32_t> emm_stops;         // lock; part of invalidate_count
   Cell<spte*> sptes;                // lock
   Cell<uint64_t> spte_count;
   Cell<bool> stopped;  // released, or told to stop: maps nothing any more
-  std::array<Cell<uint32_t>, 8> deliveries;  // by Method
-  std::array<Cell<uint32_t>, 8> nonzero;     // by Method
+  std::array<Cell<uint32_t>, notifier::kMethodCount> deliveries;
+  std::array<Cell<uint32_t>, notifier::kMethodCount> nonzero;
 };
 
 inline device* DeviceOf(mmu_notifier* mn) {

@@ -117,6 +117,34 @@ Task<> Release(mmu_notifier* mn, mm_struct* /*mm*/) {
   }
 }
 
+// EMM: maps nothing of the whole address space from stop to start. As an
+// invalidation of everything. One that was registered in between is told to
+// start, and ignores it.
+Task<> EmmStop(mmu_notifier* mn, mm_struct* /*mm*/) {
+  device* dev = DeviceOf(mn);
+  co_await Prologue(dev, Method::kEmmStop);
+  co_await kernel::spin_lock(&dev->lock, "device_emm_stop");
+  dev->invalidate_count += 1;
+  dev->emm_stops += 1;
+  if (!dev->behaviour.forgets_invalidate) {
+    DropLocked(dev, 0, UINT64_MAX);
+  }
+  co_await kernel::spin_unlock(&dev->lock, "device_emm_stop");
+}
+
+Task<> EmmStart(mmu_notifier* mn, mm_struct* /*mm*/) {
+  device* dev = DeviceOf(mn);
+  co_await Prologue(dev, Method::kEmmStart);
+  co_await kernel::spin_lock(&dev->lock, "device_emm_start");
+  if (dev->emm_stops != 0) {
+    dev->emm_stops -= 1;
+    dev->invalidate_count -= 1;
+    dev->invalidate_seq += 1;
+  }
+  co_await kernel::spin_unlock(&dev->lock, "device_emm_start");
+  co_await kernel::wake_up_all(&dev->queue, "device_emm_start");
+}
+
 mmu_notifier_range PlainRange(mm_struct* mm, uint64_t start, uint64_t end) {
   return {mm, start, end, mm::Event::kUnmap, true};
 }
@@ -149,11 +177,31 @@ Task<> RemoteRelease(mmu_notifier* mn, mm_struct* mm) {
                       PlainRange(mm, 0, UINT64_MAX), false);
 }
 
+constexpr mmu_notifier_ops ModelledOps() {
+  mmu_notifier_ops ops = {};
+  ops.release = Release;
+  ops.clear_flush_young = Young;
+  ops.invalidate_page = Page;
+  ops.invalidate_range_start = Start;
+  ops.invalidate_range_end = End;
+  ops.emm_stop = EmmStop;
+  ops.emm_start = EmmStart;
+  return ops;
+}
+
+// A remote device is not asked to stop: it is a driver without that operation.
+constexpr mmu_notifier_ops RemoteOps() {
+  mmu_notifier_ops ops = {};
+  ops.release = RemoteRelease;
+  ops.clear_flush_young = RemoteYoung;
+  ops.invalidate_page = RemotePage;
+  ops.invalidate_range_start = RemoteStart;
+  ops.invalidate_range_end = RemoteEnd;
+  return ops;
+}
+
 constexpr mmu_notifier_ops Ops(bool remote, uint32_t unimplemented) {
-  mmu_notifier_ops ops =
-      remote ? mmu_notifier_ops{RemoteRelease, RemoteYoung, RemotePage,
-                                RemoteStart, RemoteEnd}
-             : mmu_notifier_ops{Release, Young, Page, Start, End};
+  mmu_notifier_ops ops = remote ? RemoteOps() : ModelledOps();
   if ((unimplemented & Bit(Method::kRelease)) != 0) {
     ops.release = nullptr;
   }

@@ -50,7 +50,9 @@ const char* MethodName(Method method) {
                                            "invalidate",
                                            "free_notifier",
                                            "alloc_notifier",
-                                           "invalidate_finish"};
+                                           "invalidate_finish",
+                                           "emm_stop",
+                                           "emm_start"};
   return kNames[static_cast<int>(method)];
 }
 

@@ -30,8 +30,10 @@ enum class Method : uint8_t {
   kFreeNotifier = 11,
   kAllocNotifier = 12,
   kIntervalFinish = 13,
+  kEmmStop = 14,
+  kEmmStart = 15,
 };
-inline constexpr int kMethodCount = 14;
+inline constexpr int kMethodCount = 16;
 const char* MethodName(Method method);
 
 Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
@@ -42,6 +44,10 @@ Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address);
 Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
                               uint64_t end);
 Task<> CallRelease(mmu_notifier* mn, mm_struct* mm);
+
+// EMM's stop and start (call_emm.cc).
+Task<> CallEmmStop(mmu_notifier* mn, mm_struct* mm);
+Task<> CallEmmStart(mmu_notifier* mn, mm_struct* mm);
 
 // Later methods (call_later.cc). One that the driver does not have costs no
 // step.

@@ -1,9 +1,9 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// EMM V2 against V3: the same races, with and without mm_lock(). Races are
-// looked for over seeded schedules; those that must show do so in more than one
-// schedule of a hundred, so 2000 miss with a chance below 1e-8.
+// EMM before V3 against V3: the same races, with and without mm_lock(). Races
+// are looked for over seeded schedules; those that must show do so in more than
+// one schedule of a hundred, so 2000 miss with a chance below 1e-8.
 
 #include "server/notifier/emm/emm.h"
 
@@ -38,6 +38,9 @@ struct Race {
 };
 void PrintTo(const Race& race, std::ostream* os) { *os << race.name; }
 
+#define MMFAULT_EMM_UNLOCKED \
+  &kEmmV1, &kEmmV1Barriers, &kEmmV2, &kEmmV2Fixed, &kEmmSingle, &kEmmStopStart
+
 class EmmRegisterTest : public ::testing::TestWithParam<Race> {};
 INSTANTIATE_TEST_SUITE_P(
     Races, EmmRegisterTest,
@@ -47,12 +50,32 @@ INSTANTIATE_TEST_SUITE_P(
                            Scene::RegisterAndMapAnon}),
     [](const auto& info) { return std::string(info.param.name); });
 
-// P01 and P03, and P02 with them: the end that has no start.
-TEST_P(EmmRegisterTest, WithoutLocksASectionIsMissed) {
-  Scene scene(kEmmV2);
-  scene.world.Spawn("section", GetParam().section, &scene);
-  scene.world.Spawn("client", GetParam().client, &scene);
-  const Exploration seen = scene.world.Explore(kSchedules);
+class EmmUnlockedRegisterTest
+    : public ::testing::TestWithParam<std::tuple<Race, const Protocol*>> {};
+INSTANTIATE_TEST_SUITE_P(
+    Races, EmmUnlockedRegisterTest,
+    ::testing::Combine(::testing::Values(Race{"P01", Scene::DontNeed,
+                                              Scene::RegisterAndMapAnon},
+                                         Race{"P03", Scene::Truncate,
+                                              Scene::RegisterAndMapFile},
+                                         Race{"P06", Scene::Reclaim,
+                                              Scene::RegisterAndMapAnon}),
+                       ::testing::Values(MMFAULT_EMM_UNLOCKED)),
+    [](const auto& info) {
+      return std::string(std::get<Race>(info.param).name) + "_" +
+             std::string(std::get<const Protocol*>(info.param)->id);
+    });
+
+// P01 and P03, and P02 with them: the end that has no start. That the mm has
+// one user only does not help, nor that others are stopped (P06, P07).
+TEST_P(EmmUnlockedRegisterTest, ASectionIsMissed) {
+  const auto& [race, protocol] = GetParam();
+  // With the calls that it makes there, its window is a short one.
+  const int runs = protocol == &kEmmStopStart ? 20 * kSchedules : kSchedules;
+  Scene scene(*protocol);
+  scene.world.Spawn("section", race.section, &scene);
+  scene.world.Spawn("client", race.client, &scene);
+  const Exploration seen = scene.world.Explore(runs);
   EXPECT_TRUE(seen.Found(Checker::kNoStaleSecondaryMapping)) << seen.Text();
   EXPECT_TRUE(seen.Found(Checker::kStartEndPaired, Cause::kEndWithoutStart))
       << seen.Text();
@@ -77,7 +100,7 @@ TEST(EmmTest, MmapSemHeldByTheCallerDoesNotStopATruncate) {
 // P12 and P13: V3's locks do not help at exit.
 class EmmExitTest : public ::testing::TestWithParam<const Protocol*> {};
 INSTANTIATE_TEST_SUITE_P(Versions, EmmExitTest,
-                         ::testing::Values(&kEmmV2, &kEmmV3),
+                         ::testing::Values(MMFAULT_EMM_UNLOCKED, &kEmmV3),
                          [](const auto& info) {
                            return std::string(info.param->id);
                          });
@@ -118,9 +141,10 @@ TEST_P(EmmExitTest, ReclaimOfAPageIsBracketedAndExitReleasesOnce) {
   EXPECT_EQ(scene.world.Violations(), "");
 }
 
-// The newest notifier is first on the list; it answers -1 to a start. V2 stops
-// there, so its elder sees an end without a start (P47b).
-TEST_P(EmmExitTest, AnswerOfOneNotifierHidesTheStartFromOthersInV2) {
+// The newest notifier is first on the list; it answers -1 to a start. Without
+// the fix-up the walk stops there, so its elder sees an end without a start
+// (P47b).
+TEST_P(EmmExitTest, AnswerOfOneNotifierHidesTheStartFromOthers) {
   Scene scene(*GetParam());
   ASSERT_EQ(scene.RegisterNow(), 0);
   const device::device* elder = scene.dev;
@@ -132,7 +156,7 @@ TEST_P(EmmExitTest, AnswerOfOneNotifierHidesTheStartFromOthersInV2) {
   scene.dev = device::NewDevice(behaviour, false);
   ASSERT_EQ(scene.RegisterNow(), 0);
   scene.world.Do(Scene::DontNeed, &scene);
-  const bool stops = GetParam() == &kEmmV2;
+  const bool stops = GetParam() != &kEmmV3 && GetParam() != &kEmmV2Fixed;
   EXPECT_EQ(
       elder->deliveries[static_cast<size_t>(Method::kInvalidateRangeStart)],
       stops ? 0U : 1U);
@@ -142,7 +166,7 @@ TEST_P(EmmExitTest, AnswerOfOneNotifierHidesTheStartFromOthersInV2) {
 }
 
 // P44, repaired in V3.
-TEST_P(EmmExitTest, FailedForkLeavesAStartWithoutItsEndInV2) {
+TEST_P(EmmExitTest, FailedForkLeavesAStartWithoutItsEnd) {
   Scene scene(*GetParam());
   ASSERT_EQ(scene.RegisterNow(), 0);
   mm::mm_struct* child = scene.world.NewMm();
@@ -150,7 +174,7 @@ TEST_P(EmmExitTest, FailedForkLeavesAStartWithoutItsEndInV2) {
   const int rc =
       Call<int>(&scene.world, [&] { return mm::dup_mmap(child, scene.mm); });
   EXPECT_EQ(rc, -ENOMEM);
-  EXPECT_EQ(scene.dev->mn.open_total, GetParam() == &kEmmV2 ? 1U : 0U);
+  EXPECT_EQ(scene.dev->mn.open_total, GetParam() == &kEmmV3 ? 0U : 1U);
 }
 
 // P09: nobody is left to release it.
@@ -162,6 +186,75 @@ TEST(EmmTest, RegisteredAfterExitIsFoundWhenTheStructGoes) {
   Call(&scene.world, [&] { return mm::mmdrop(scene.mm); });
   EXPECT_TRUE(
       scene.world.Violated(Checker::kCountsSane, Cause::kSubscriptionsLeft));
+}
+
+// --- The two alternatives ---------------------------------------------------
+
+TEST(EmmSingleTest, ASecondUserIsABug) {
+  Scene scene(kEmmSingle);
+  Call(&scene.world, [&] { return mm::mmget(scene.mm); });
+  const auto register_task = [](void* arg) -> Task<> {
+    auto* one = static_cast<Scene*>(arg);
+    co_await Register(*one->protocol(), &one->dev->mn, one->mm);
+  };
+  scene.world.Try(register_task, &scene);
+  EXPECT_TRUE(scene.world.Violated(Checker::kCountsSane, Cause::kBugOn));
+  EXPECT_FALSE(mm::era().mm_has_notifiers(scene.mm));
+}
+
+class EmmUnregisterTest : public ::testing::TestWithParam<const Protocol*> {};
+INSTANTIATE_TEST_SUITE_P(Alternatives, EmmUnregisterTest,
+                         ::testing::Values(&kEmmSingle, &kEmmStopStart),
+                         [](const auto& info) {
+                           return std::string(info.param->id);
+                         });
+
+TEST_P(EmmUnregisterTest, UnlinksAndReleasesOnce) {
+  Scene scene(*GetParam());
+  ASSERT_EQ(scene.RegisterNow(), 0);
+  device::device* elder = scene.dev;
+  scene.dev = device::NewDevice({}, false);
+  ASSERT_EQ(scene.RegisterNow(), 0);
+  const bool stops = GetParam() == &kEmmStopStart;
+  const auto delivered = [](const device::device* dev, Method method) {
+    return static_cast<uint32_t>(dev->deliveries[static_cast<size_t>(method)]);
+  };
+  EXPECT_EQ(delivered(elder, Method::kEmmStop), stops ? 1U : 0U);
+  EXPECT_EQ(delivered(scene.dev, Method::kEmmStop), 0U);
+  EXPECT_EQ(elder->invalidate_count, 0U);
+  std::swap(elder, scene.dev);
+  ASSERT_EQ(scene.EstablishNow(kAnonPage), 0);
+  ASSERT_EQ(scene.UnregisterNow(), 0);
+  EXPECT_EQ(scene.Deliveries(Method::kRelease), 1U);
+  EXPECT_EQ(scene.dev->spte_count, 0U);
+  scene.world.Do(Scene::DontNeed, &scene);
+  EXPECT_EQ(scene.Deliveries(Method::kInvalidateRangeStart), 0U);
+  EXPECT_EQ(delivered(elder, Method::kInvalidateRangeStart), 1U);
+  EXPECT_EQ(elder->invalidate_count, 0U);
+  scene.world.Do(Scene::Exit, &scene);
+  EXPECT_EQ(scene.Deliveries(Method::kRelease), 1U);
+  EXPECT_EQ(scene.world.Violations(), "");
+}
+
+// A walk that stands at the elder while that is taken out. With its e->next
+// written again the walk begins anew, and the other has a start too many.
+TEST_P(EmmUnregisterTest, WalkOverAnEntryThatLeaves) {
+  Scene scene(*GetParam());
+  device::device* elder = scene.dev;
+  ASSERT_EQ(scene.RegisterNow(), 0);
+  scene.dev = device::NewDevice({}, false);
+  ASSERT_EQ(scene.RegisterNow(), 0);
+  device::device* other = scene.dev;
+  scene.dev = elder;
+  const auto unregister = [](void* arg) -> Task<> {
+    auto* one = static_cast<Scene*>(arg);
+    co_await Unregister(*one->protocol(), &one->dev->mn, one->mm);
+  };
+  scene.world.Spawn("zapper", Scene::DontNeed, &scene);
+  scene.world.Spawn("client", unregister, &scene);
+  int left_open = 0;
+  scene.world.Explore(kSchedules, [&] { left_open += other->mn.open_total; });
+  EXPECT_EQ(left_open != 0, GetParam() == &kEmmStopStart) << left_open;
 }
 
 }  // namespace
