@@ -137,6 +137,16 @@ constexpr Sentence kSentences[] = {
     {Cause::kDoubleRegister, "{obj} was added to a list that it is in already.",
      "P15"},
     {Cause::kBugOn, "{task} hit a BUG_ON on {obj}.", ""},
+    {Cause::kUninitialisedRead,
+     "{task} followed the list to a notifier whose fields it could not see yet "
+     "({obj}): it read the new pointer and, behind it, the earlier content.",
+     "P08"},
+    {Cause::kWalkedWithoutLock,
+     "{task} walked the list to {obj} and held none of mmap_sem, an i_mmap "
+     "lock "
+     "and an anon_vma lock: nothing keeps this walk and a change of the list "
+     "apart, or makes the changes visible to it.",
+     "P08 P12"},
     {Cause::kUnloadedCodeCalled,
      "{task} called a method of {obj}, whose module has been unloaded: nobody "
      "waited for what was pending.",
@@ -181,9 +191,8 @@ std::string Fill(std::string_view key, const Violation& v, const NameFn& name) {
     return name(v.obj);
   }
   if (key == "by") {
-    return v.by.type() == trace::ObjType::kNone
-               ? "a device"
-               : "the device of " + name(v.by);
+    return v.by.type() == trace::ObjType::kNone ? "a device"
+                                                : "the device of " + name(v.by);
   }
   if (key == "errno") {
     return kernel::ErrnoText(-static_cast<int>(v.a));

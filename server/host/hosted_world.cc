@@ -319,10 +319,10 @@ absl::Status HostedWorld::CheckArena() const {
 // The engine's slots, less those that a teardown or a grace period may need.
 absl::Status HostedWorld::CheckTaskRoom() const {
   constexpr int64_t kReserved = 8;
-  const int64_t max =
-      std::min<int64_t>(bounds_.max_tasks, sched::kMaxTasks - kReserved);
+  const int slots = machine_->world().task_slots();
+  const int64_t max = std::min<int64_t>(bounds_.max_tasks, slots - kReserved);
   int64_t taken = 0;
-  for (int slot = 0; slot < sched::kMaxTasks; ++slot) {
+  for (int slot = 0; slot < slots; ++slot) {
     taken += machine_->world().task(slot).state != sched::TaskState::kFree;
   }
   return CheckQuota(name(), "max_tasks", max, taken + 1);

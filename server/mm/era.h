@@ -109,6 +109,9 @@ struct Era {
   bool exit_mmap_locks;
   // A failed copy_page_range() of fork skips range_end (v11's bug, P44).
   bool fork_error_skips_end;
+  // The list is walked and changed under no protection but the mm's own locks:
+  // registration takes all of them, each walker must hold one.
+  bool list_needs_mm_lock = false;
   // One anon_vma per VMA with a shared root, tied by chains (2.6.34 and later).
   bool anon_vma_chains;
   // munmap and mmap wait for mmap_sem killably (4.7 and later).

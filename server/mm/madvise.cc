@@ -10,6 +10,7 @@
 #include "server/mm/mmap.h"
 #include "server/mm/page_table.h"
 #include "server/mm/rmap.h"
+#include "server/mm/unlocked_flush.h"
 #include "server/mm/vma.h"
 
 namespace mmfault::mm {
@@ -104,6 +105,9 @@ sched::Task<int> madvise_dontneed(mm_struct* mm, uint64_t start, uint64_t end) {
     vma = vma->vm_next;
   }
   co_await kernel::up_read(&mm->mmap_sem, "madvise_dontneed");
+  if (FlushesWithoutLock()) {
+    co_await FlushWithoutLock(mm, start, end);
+  }
   co_return hole || covered < end ? -ENOMEM : 0;
 }
 

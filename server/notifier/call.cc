@@ -36,6 +36,28 @@ void CountEnd(mmu_notifier* mn) {
 
 }  // namespace
 
+Task<> ReadOps(mmu_notifier* mn) {
+  co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
+  const bool junk = co_await kernel::Load(mn->ops_junk, "mn->ops");
+  co_await kernel::BugOn{junk, Checker::kNoUseAfterFree,
+                         Cause::kUninitialisedRead, mn->object.key()};
+}
+
+void CheckWalkerLocks(mmu_notifier* mn, Method method) {
+  using kernel::LockClass;
+  constexpr uint32_t kClasses =
+      1U << static_cast<uint32_t>(LockClass::kMmap) |
+      1U << static_cast<uint32_t>(LockClass::kMapping) |
+      1U << static_cast<uint32_t>(LockClass::kAnonVma);
+  for (const sched::HeldClass& held : kernel::Current()->held) {
+    if (held.count != 0 && (kClasses >> held.lock_class & 1) != 0) {
+      return;
+    }
+  }
+  kernel::ReportHere(Checker::kWalkUnderLock, Cause::kWalkedWithoutLock,
+                     mn->object.key(), static_cast<uint64_t>(method));
+}
+
 const char* MethodName(Method method) {
   static constexpr const char* kNames[] = {"",
                                            "invalidate_range_start",
@@ -58,6 +80,9 @@ const char* MethodName(Method method) {
 
 Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
                                    const mmu_notifier_range* range) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateStart,
                               range->mm->object.id);
@@ -79,6 +104,9 @@ Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
 
 Task<> CallInvalidateRangeEnd(mmu_notifier* mn,
                               const mmu_notifier_range* range) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateEnd,
                               range->mm->object.id);
@@ -97,6 +125,9 @@ Task<> CallInvalidateRangeEnd(mmu_notifier* mn,
 }
 
 Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await Enter(mn, Method::kInvalidatePage, address, address + mm::kPageSize);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
@@ -111,6 +142,9 @@ Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
 
 Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
                               uint64_t end) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   if (mn->ops->clear_flush_young == nullptr) {
     co_return 0;
   }
@@ -125,6 +159,9 @@ Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
 }
 
 Task<> CallRelease(mmu_notifier* mn, mm_struct* mm) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kReleaseBeforeCallback,
                               mm->object.id);

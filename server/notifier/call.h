@@ -36,6 +36,17 @@ enum class Method : uint8_t {
 inline constexpr int kMethodCount = 16;
 const char* MethodName(Method method);
 
+// Whether every caller of a method holds mmap_sem, an i_mmap lock or an
+// anon_vma lock of the mm: "the mmu_notifier_* methods" of the seed mail. All
+// that 2008 has but release, and that is where the argument for a plain list
+// ends; invalidate_range, since 3.19, is called by TLB flushes as well.
+constexpr bool NeedsMmLock(Method method) {
+  return method == Method::kInvalidateRangeStart ||
+         method == Method::kInvalidateRangeEnd ||
+         method == Method::kInvalidatePage ||
+         method == Method::kClearFlushYoung;
+}
+
 Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
                                    const mmu_notifier_range* range);
 Task<> CallInvalidateRangeEnd(mmu_notifier* mn,

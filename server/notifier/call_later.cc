@@ -29,6 +29,9 @@ trace::MethodCall OfTable(const mm_struct* mm) {
 
 Task<> CallInvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
                            uint64_t end) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   if (mn->ops->invalidate_range == nullptr) {
     co_return;
   }
@@ -40,6 +43,9 @@ Task<> CallInvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
 
 Task<> CallChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
                      mm::page* target) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   if (mn->ops->change_pte == nullptr) {
     co_return;
   }
@@ -52,6 +58,9 @@ Task<> CallChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
 
 Task<int> CallClearYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
                          uint64_t end) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   if (mn->ops->clear_young == nullptr) {
     co_return 0;
   }
@@ -63,6 +72,9 @@ Task<int> CallClearYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
 }
 
 Task<int> CallTestYoung(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
+  if (kernel::ThisWorld()->pso()) [[unlikely]] {
+    co_await ReadOps(mn);
+  }
   if (mn->ops->test_young == nullptr) {
     co_return 0;
   }

@@ -73,6 +73,16 @@ inline void Returned(Method method, mmu_notifier* mn, const mm_struct* mm,
   }
 }
 
+// Where memory order is PSO: the walker's read of mn->ops, a step of its own.
+// One that sees the notifier and not what its driver stored in it is reported
+// (kUninitialisedRead), and stops.
+Task<> ReadOps(mmu_notifier* mn);
+
+// Rule: a plain list is safe because nobody walks it with none of the locks
+// that registration takes all of. Differs: any lock of those classes counts,
+// whichever mm's.
+void CheckWalkerLocks(mmu_notifier* mn, Method method);
+
 inline void CheckMayBeCalled(mmu_notifier* mn, Method method) {
   if (mn->registration == Registration::kUnregistered) {
     kernel::ThisWorld()->Report(
@@ -83,6 +93,9 @@ inline void CheckMayBeCalled(mmu_notifier* mn, Method method) {
          .other_step = mn->unregister_step,
          .obj = mn->object.key(),
          .a = static_cast<uint64_t>(method)});
+  }
+  if (mm::era().list_needs_mm_lock && NeedsMmLock(method)) {
+    CheckWalkerLocks(mn, method);
   }
   if (mn->unloaded) {
     kernel::ReportHere(trace::Checker::kNoUseAfterFree,

@@ -3,6 +3,7 @@
 
 #include "server/notifier/registration.h"
 
+#include "server/kernel/barrier.h"
 #include "server/kernel/errno.h"
 #include "server/notifier/ledger.h"
 
@@ -22,6 +23,14 @@ Task<int> RegisterUnderMmapSem(const Protocol& protocol, mmu_notifier* mn,
   co_return rc;
 }
 
+// The driver allocates its notifier, stores `ops` in it and registers, with no
+// barrier in between: whether others see the fields is the protocol's business.
+Task<> InitialiseNotifier(mmu_notifier* mn) {
+  mn->ops_junk = true;
+  mn->hlist.next = JunkNode();
+  co_await kernel::StorePlain(mn->ops_junk, false, "mn->ops = ops");
+}
+
 }  // namespace
 
 Task<int> Register(const Protocol& protocol, mmu_notifier* mn, mm_struct* mm,
@@ -34,6 +43,9 @@ Task<int> Register(const Protocol& protocol, mmu_notifier* mn, mm_struct* mm,
   co_await kernel::FaultPoint(faults::Point::kRegisterEnter, mm->object.id);
   co_await kernel::CheckLive(mm->object, Cause::kFreedObjectUsed);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
+  if (kernel::ThisWorld()->pso() && was == Registration::kNever) {
+    co_await InitialiseNotifier(mn);
+  }
   BeginRegistration(mn);
   int rc = 0;
   if (locked) {

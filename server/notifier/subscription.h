@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 
+#include "server/kernel/point.h"
 #include "server/mm/era.h"
 #include "server/mm/mm_types.h"
 #include "server/sched/task.h"
@@ -112,6 +113,9 @@ struct mmu_notifier {
   Cell<uint32_t> release_running;
   // The driver's module is gone: its methods must not be called (P27).
   Cell<bool> unloaded;
+  // Memory order PSO: what a CPU finds in `ops` is junk, until it sees the
+  // driver's initialisation. Of hlist.next JunkNode() says the same.
+  Cell<bool> ops_junk;
   // Starts without an end yet, by task slot.
   std::array<Cell<uint8_t>, sched::kMaxTasks> open;
   Cell<uint32_t> open_total;
@@ -125,7 +129,13 @@ inline mmu_notifier* NotifierOf(hlist_node* node) {
                                          offsetof(mmu_notifier, hlist));
 }
 inline bool hlist_unhashed(const hlist_node& node) {
-  return node.pprev == nullptr;
+  return kernel::Here(node.pprev) == nullptr;
+}
+
+// What the allocator left in the link of a notifier that was never linked.
+inline hlist_node* JunkNode() {
+  constexpr uintptr_t kSlabPoison = 0x6b6b6b6b6b6b6b68;
+  return reinterpret_cast<hlist_node*>(kSlabPoison);  // NOLINT
 }
 
 }  // namespace mmfault::notifier

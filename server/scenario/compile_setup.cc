@@ -228,10 +228,9 @@ absl::StatusOr<sched::WorldOptions> CompileSettings(
   options.rmap_lock = settings.rmap_lock() == v1::RMAP_LOCK_MUTEX
                           ? sched::LockKind::kMutex
                           : sched::LockKind::kSpin;
-  if (settings.memory_order() == v1::MEMORY_ORDER_PSO) {
-    return InvalidFieldError("settings.memory_order", "UNSUPPORTED_SETTING",
-                             "this server simulates SC only");
-  }
+  options.memory_order = settings.memory_order() == v1::MEMORY_ORDER_PSO
+                             ? sched::MemoryOrder::kPso
+                             : sched::MemoryOrder::kSc;
   options.kaddr_order = settings.kaddr_order() == v1::KADDR_ORDER_SHUFFLED
                             ? sched::KaddrOrder::kShuffled
                             : sched::KaddrOrder::kCreation;

@@ -35,7 +35,7 @@ sched::Task<> RunExitForced(void* arg) {
 }
 
 bool HasFreeSlot(const sched::World& world) {
-  for (int slot = 0; slot < sched::kMaxTasks; ++slot) {
+  for (int slot = 0; slot < world.task_slots(); ++slot) {
     if (world.task(slot).state == sched::TaskState::kFree) {
       return true;
     }

@@ -55,6 +55,7 @@ v1::Event::Kind KindOf(const trace::Op& op) {
     case OpKind::kRead:
     case OpKind::kWrite:
     case OpKind::kRmw:
+    case OpKind::kStoreVisible:
       if (op.obj.type() == trace::ObjType::kPte) {
         return v1::Event::KIND_PTE;
       }

@@ -28,6 +28,7 @@ constexpr std::array<const char*, kCheckerCount> kNames = {
     "errors_as_specified",
     "error_leaves_state",
     "signal_latency",
+    "walk_under_lock",
 };
 
 }  // namespace

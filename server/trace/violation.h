@@ -40,8 +40,9 @@ enum class Checker : uint8_t {
   kErrorsAsSpecified = 16,
   kErrorLeavesState = 17,
   kSignalLatency = 18,
+  kWalkUnderLock = 19,
 };
-inline constexpr int kCheckerCount = 19;
+inline constexpr int kCheckerCount = 20;
 
 // `no_use_after_free` and so on; never null.
 const char* CheckerName(Checker checker);
@@ -98,6 +99,8 @@ enum class Cause : uint8_t {
   kMappedAfterRelease,       // obj: notifier
   kUnloadedCodeCalled,       // obj: notifier; a: method
   kNotInserted,              // obj: notifier; remove without an insert
+  kUninitialisedRead,        // obj: notifier, or memory; PSO only
+  kWalkedWithoutLock,        // obj: notifier; a: method
 };
 
 // A checker that fired. `events` are the steps that matter beside `step`.

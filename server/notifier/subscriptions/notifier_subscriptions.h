@@ -55,7 +55,8 @@ struct mmu_notifier_subscriptions {
 // mm->notifier_subscriptions, read plainly: for holders of a lock or a section
 // that keeps it, and where a scheduling point was just passed.
 inline mmu_notifier_subscriptions* SubscriptionsOf(const mm_struct* mm) {
-  return static_cast<mmu_notifier_subscriptions*>(mm->subscriptions.get());
+  return static_cast<mmu_notifier_subscriptions*>(
+      kernel::Here(mm->subscriptions));
 }
 // mm_has_notifiers(), where somebody may be registering.
 inline kernel::LoadPoint<void*> LoadSubscriptions(const mm_struct* mm) {

@@ -71,8 +71,8 @@ Task<> Link(mmu_notifier* mn, mm_struct* mm, allocation* block) {
   mn->mm = mm;
   mn->users = 1;
   co_await kernel::spin_lock(&subscriptions->lock, "__mmu_notifier_register");
-  co_await hlist_add_head(&mn->hlist, &subscriptions->list,
-                          "hlist_add_head_rcu");
+  co_await hlist_add_head_rcu(&mn->hlist, &subscriptions->list,
+                              "hlist_add_head_rcu");
   co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
   co_await kernel::spin_unlock(&subscriptions->lock, "__mmu_notifier_register");
 }

@@ -71,7 +71,7 @@ Task<> mmu_notifier_mm_destroy(mm_struct* mm) {
 }
 
 bool mm_has_notifiers(const mm_struct* mm) {
-  return ListOf(mm)->first != nullptr;
+  return kernel::Here(ListOf(mm)->first) != nullptr;
 }
 
 // Kernel: the same mail, the walks of mm/mmu_notifier.c. One read of the head

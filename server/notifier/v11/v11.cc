@@ -23,6 +23,7 @@ constexpr mm::Era kEra = {
     .zap_frees_before_end = false,   // its zap_page_range()
     .exit_mmap_locks = false,
     .fork_error_skips_end = true,  // its copy_page_range() returns -ENOMEM
+    .list_needs_mm_lock = true,
     .anon_vma_chains = false,
     .killable = false,
     .rmap_walk_reads = false,

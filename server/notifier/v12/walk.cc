@@ -125,7 +125,7 @@ Task<> mmu_notifier_mm_destroy(mm_struct* mm) {
 }
 
 bool mm_has_notifiers(const mm_struct* mm) {
-  return ListOf(mm)->first != nullptr;
+  return kernel::Here(ListOf(mm)->first) != nullptr;
 }
 
 }  // namespace
@@ -147,6 +147,7 @@ const mm::Era kEra = {
     .zap_frees_before_end = false,
     .exit_mmap_locks = false,
     .fork_error_skips_end = true,  // mended in #v14 only
+    .list_needs_mm_lock = true,
     .anon_vma_chains = false,
     .killable = false,
     .rmap_walk_reads = false,
