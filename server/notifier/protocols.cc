@@ -16,11 +16,12 @@
 namespace mmfault::notifier {
 namespace {
 
-constexpr std::array<const Protocol*, 19> kProtocols = {
+constexpr std::array<const Protocol*, 21> kProtocols = {
     &kEmmV1,        &kEmmV1Barriers, &kEmmV2,      &kEmmV2Fixed, &kEmmSingle,
     &kEmmStopStart, &kEmmV3,         &kV11,        &kV12,        &kSeedFlags,
     &kSeedBitmaps,  &kSeedThreshold, &kV2_6_27Rc1, &kV2_6_27,    &kV3_6,
-    &kV3_7,         &kV3_9,          &kV3_10,      &kV6_1};
+    &kV3_7,         &kV3_9,          &kV3_10,      &kV6_1,       &kV6_12,
+    &kV7_3};
 
 }  // namespace
 

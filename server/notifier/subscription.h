@@ -94,6 +94,7 @@ enum class Registration : uint8_t {
   kNever = 0,
   kRegistered = 1,    // register was called and has not failed
   kUnregistered = 2,  // unregister has returned success
+  kPut = 3,           // put for the last time; may be called until it is freed
 };
 
 struct mmu_notifier {
