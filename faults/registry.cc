@@ -37,6 +37,7 @@ bool Registry::Disarm(uint32_t id) {
     return false;
   }
   const Point point = it->point;
+  Retire(*it);
   rules_.erase(it);
   const bool left =
       std::any_of(rules_.begin(), rules_.end(),
@@ -47,13 +48,27 @@ bool Registry::Disarm(uint32_t id) {
 }
 
 void Registry::DisarmAll() {
+  for (const Rule& rule : rules_) {
+    Retire(rule);
+  }
   rules_.clear();
   for (auto& flag : armed_) {
     flag.store(0, std::memory_order_relaxed);
   }
 }
 
-Action Registry::Evaluate(Point point, const PointContext& context) {
+void Registry::Retire(const Rule& rule) {
+  if (rule.silent || source_->Fires(rule.counter) == 0) {
+    return;
+  }
+  retired_.push_back(rule);
+  if (retired_.size() > kMaxRetired) {
+    retired_.pop_front();
+  }
+}
+
+Action Registry::Evaluate(Point point, const PointContext& context,
+                          uint32_t* acting) {
   Action action;
   for (const Rule& rule : rules_) {
     if (rule.point != point || (rule.task >= 0 && rule.task != context.task) ||
@@ -66,6 +81,9 @@ Action Registry::Evaluate(Point point, const PointContext& context) {
     if (!decided && own.kind != ActionKind::kNone) {
       source_->CountFire(rule.counter);
       action = own;
+      if (acting != nullptr && !rule.silent) {
+        *acting = rule.id;
+      }
     }
   }
   return action;
@@ -135,6 +153,15 @@ const Rule* Registry::Find(uint32_t id) const {
     }
   }
   return nullptr;
+}
+
+const Rule* Registry::FindAny(uint32_t id) const {
+  for (const Rule& rule : retired_) {
+    if (rule.id == id) {
+      return &rule;
+    }
+  }
+  return Find(id);
 }
 
 }  // namespace mmfault::faults

@@ -26,6 +26,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "faults/decision_source.h"
@@ -39,6 +40,7 @@ struct Rule {
   int task = -1;                 // slot; -1 for every task
   uint32_t mm = 0;               // object id; 0 for every mm
   std::vector<Term> terms = {};  // trigger/rule.h makes them from text
+  bool silent = false;           // a breakpoint: not told of as a fault
   // Filled by Arm().
   uint32_t id = 0;
   CounterId counter = 0;  // passes that the filter admits; actions but `off`
@@ -61,11 +63,19 @@ class Registry {
   bool Disarm(uint32_t id);
   void DisarmAll();
 
-  // Which action happens here now. Only called where armed() is true.
-  Action Evaluate(Point point, const PointContext& context);
+  // Which action happens here now; `acting`, when given, is set to the id of
+  // the rule that is its reason, 0 for none or a silent one. Only called where
+  // armed() is true.
+  Action Evaluate(Point point, const PointContext& context,
+                  uint32_t* acting = nullptr);
 
   const std::vector<Rule>& rules() const { return rules_; }
   const Rule* Find(uint32_t id) const;
+  // The same, or one that acted and was disarmed since. Null: it never acted,
+  // or kMaxRetired others have been disarmed after it.
+  const Rule* FindAny(uint32_t id) const;
+
+  static constexpr size_t kMaxRetired = 64;
 
  private:
   Action EvaluateRule(const Rule& rule, const PointContext& context,
@@ -73,8 +83,11 @@ class Registry {
   bool Admits(const Term& term, const PointContext& context) const;
   bool Accepts(const Rule& rule, size_t index, uint64_t hit) const;
 
+  void Retire(const Rule& rule);
+
   DecisionSource* source_;
   std::vector<Rule> rules_;
+  std::deque<Rule> retired_;  // disarmed ones that had acted, newest last
   uint32_t next_id_ = 1;
   std::array<std::atomic<uint8_t>, kPointCount> armed_ = {};
 };

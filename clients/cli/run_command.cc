@@ -11,6 +11,7 @@
 
 #include "clients/cli/driver_process.h"
 #include "clients/cli/exit_codes.h"
+#include "clients/cli/interrupt.h"
 #include "clients/cli/output.h"
 #include "clients/cli/progress.h"
 #include "clients/cli/run_job.h"
@@ -168,6 +169,7 @@ bool RunScenarios(Context& context, const RunFlags& flags) {
     if (!RunFiles(context, *session, batch, options, on_case, &whole)) {
       return false;
     }
+    if (InterruptWatch::Happened()) break;
     // One seed for all, the first that the server drew.
     options.set_seed(whole.options().seed());
   }

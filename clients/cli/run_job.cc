@@ -7,6 +7,7 @@
 #include <set>
 
 #include "clients/cli/exit_codes.h"
+#include "clients/cli/interrupt.h"
 
 namespace mmfault::cli {
 namespace {
@@ -62,6 +63,12 @@ client::Answer<v1::Run> FollowRun(
     }
     progress.Show(message);
   };
+  const InterruptWatch interrupt([&session, &name] {
+    v1::CancelRunRequest cancel;
+    cancel.set_name(name);
+    // One that cannot be cancelled ends by itself, or is gone.
+    session.Call(session.runs(), &v1::RunService::Stub::CancelRun, cancel);
+  });
   while (!Watch(session, name, &sequence, on_message, &status)) {
     const bool may_come_back =
         status.error_code() == grpc::StatusCode::UNAVAILABLE;

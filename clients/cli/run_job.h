@@ -18,7 +18,8 @@ namespace mmfault::cli {
 
 // Follows a run until it is over: draws its progress and hands each case over
 // as it ends. A stream that breaks is taken up again. Returns the run with all
-// its results.
+// its results. A Ctrl-C meanwhile cancels the run on the server, which keeps
+// what it has found; then it is over like any other.
 client::Answer<v1::Run> FollowRun(
     client::Session& session, const std::string& name, Progress& progress,
     const std::function<void(const v1::CaseResult&)>& on_case);

@@ -36,18 +36,24 @@ class Outlet final : public host::ClientStream {
     reactor_ = nullptr;
   }
 
+  bool too_slow() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return too_slow_;
+  }
+
  private:
   friend class AttachReactor;
 
   // Requires the lock.
   void WriteNext();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   AttachReactor* reactor_;                // null: the RPC is over
   std::deque<v1::AttachResponse> queue_;  // the front is being written
   bool writing_ = false;
   std::optional<absl::Status> end_;  // after the queue
   bool finished_ = false;
+  bool too_slow_ = false;
 };
 
 class AttachReactor final : public Reactor {
@@ -126,6 +132,7 @@ class AttachReactor final : public Reactor {
 
   // The client cancelled or its connection broke.
   void OnCancel() override {
+    cancelled_.store(true);
     outlet_->End(absl::CancelledError("the client is gone"));
   }
 
@@ -133,9 +140,19 @@ class AttachReactor final : public Reactor {
     outlet_->Disconnect();
     lease_->Stop();
     if (session_ != nullptr) {
-      session_->Close(client_);
+      session_->Close(client_, WhyEnded());
     }
     delete this;
+  }
+
+  host::Departure WhyEnded() const {
+    if (lease_->expired()) {
+      return host::Departure::kLeaseExpired;
+    }
+    if (outlet_->too_slow()) {
+      return host::Departure::kTooSlow;
+    }
+    return cancelled_.load() ? host::Departure::kLost : host::Departure::kLeft;
   }
 
   // The longest silence of a client. Outlives the RPC, as timers do.
@@ -154,6 +171,7 @@ class AttachReactor final : public Reactor {
                      std::memory_order_relaxed);
     }
     void Stop() { stopped_ = true; }
+    bool expired() const { return expired_; }
 
    private:
     // Notices at half and at a quarter of the lease, then the end.
@@ -169,6 +187,7 @@ class AttachReactor final : public Reactor {
       }
       const auto left = renewed + length_ - now;
       if (left <= Clock::duration::zero()) {
+        expired_ = true;
         v1::AttachResponse message;
         message.mutable_goodbye()->set_cause(
             v1::AttachResponse::Goodbye::CAUSE_LEASE_EXPIRED);
@@ -196,6 +215,7 @@ class AttachReactor final : public Reactor {
     std::shared_ptr<Outlet> outlet_;
     std::atomic<Clock::duration> renewed_{};
     std::atomic<bool> stopped_ = false;
+    std::atomic<bool> expired_ = false;
     Clock::time_point seen_;  // of the timer alone
     int notices_ = 0;
   };
@@ -204,6 +224,7 @@ class AttachReactor final : public Reactor {
   host::Executor* const executor_;
   const std::shared_ptr<Outlet> outlet_;
   const std::shared_ptr<Lease> lease_ = std::make_shared<Lease>();
+  std::atomic<bool> cancelled_ = false;
   v1::AttachRequest request_;
   std::shared_ptr<host::RemoteSession> session_;
   std::string client_;
@@ -217,6 +238,7 @@ bool Outlet::Send(v1::AttachResponse message) {
   if (queue_.size() >= kMaxQueuedMessages) {
     // What waits is dropped, but for the message that is being written.
     queue_.resize(1);
+    too_slow_ = true;
     end_ =
         base::MakeError(absl::StatusCode::kResourceExhausted, "READER_TOO_SLOW",
                         "the client does not read what it is sent",

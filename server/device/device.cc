@@ -26,6 +26,17 @@ bool NoInvalidation(const sched::TaskRecord& task) {
   return dev->invalidate_count == 0 || dev->stopped;
 }
 
+void ReportStale(trace::Cause cause, const device& dev, const spte& entry) {
+  sched::World* world = kernel::ThisWorld();
+  world->Report({.checker = trace::Checker::kNoStaleSecondaryMapping,
+                 .cause = cause,
+                 .task = static_cast<int8_t>(world->current_slot()),
+                 .obj = entry.target->object.key(),
+                 .by = dev.mn.object.key(),
+                 .a = entry.address,
+                 .b = entry.page_id});
+}
+
 void Install(device* dev, uint64_t address, mm::page* target, uint32_t page_id,
              bool write) {
   auto* entry = kernel::ThisWorld()->New<spte>(trace::ObjType::kNone);
@@ -38,9 +49,7 @@ void Install(device* dev, uint64_t address, mm::page* target, uint32_t page_id,
   dev->sptes = entry;
   dev->spte_count += 1;
   if (target->object.freed() || target->object.id != page_id) {
-    kernel::ReportHere(trace::Checker::kNoStaleSecondaryMapping,
-                       trace::Cause::kStalePageFreed, target->object.key(),
-                       address, page_id);
+    ReportStale(trace::Cause::kStalePageFreed, *dev, *entry);
     return;
   }
   target->spte_count += 1;
@@ -169,6 +178,15 @@ Task<int> establish_page(device* dev, uint64_t address, mm::page* target,
   co_return 0;
 }
 
+bool Maps(const device* dev, const mm::page* p) {
+  const spte* entry = dev->sptes;
+  while (entry != nullptr &&
+         (entry->target != p || entry->page_id != p->object.id)) {
+    entry = entry->next;
+  }
+  return entry != nullptr;
+}
+
 void DropLocked(device* dev, uint64_t start, uint64_t end) {
   Cell<spte*>* link = &dev->sptes;
   while (*link != nullptr) {
@@ -197,9 +215,7 @@ Task<int> device_access(device* dev, uint64_t address, bool write) {
   if (entry != nullptr && (entry->writable || !write)) {
     const mm::page* target = entry->target;
     if (target->object.freed() || target->object.id != entry->page_id) {
-      kernel::ReportHere(trace::Checker::kNoStaleSecondaryMapping,
-                         trace::Cause::kDeviceWroteFreedPage,
-                         target->object.key(), address, entry->page_id);
+      ReportStale(trace::Cause::kDeviceWroteFreedPage, *dev, *entry);
     }
     rc = 0;
   }

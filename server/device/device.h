@@ -123,6 +123,9 @@ Task<int> establish_page(device* dev, uint64_t address, mm::page* target,
 // Drops the mappings in [start, end).
 Task<> drop(device* dev, uint64_t start, uint64_t end);
 
+// Whether it maps that page, by its number too.
+bool Maps(const device* dev, const mm::page* p);
+
 // The device uses its mapping: 0, or -EFAULT without one. Reports a stale one.
 Task<int> device_access(device* dev, uint64_t address, bool write);
 

@@ -3,11 +3,26 @@
 
 #include "server/host/event_ring.h"
 
+#include <algorithm>
+
 namespace mmfault::host {
 
 void EventRing::Clear() {
   chunks_.clear();
+  clients_.clear();
   pushed_ = 0;
+}
+
+void EventRing::PushClient(uint64_t step, uint64_t time_ns,
+                           ClientEvent client) {
+  trace::Event event;
+  event.step = step;
+  event.time_ns = time_ns;
+  clients_.emplace_back(pushed_, std::move(client));
+  Push(event, 0, kOfClient);
+  while (clients_.front().first < first()) {
+    clients_.pop_front();
+  }
 }
 
 EventRing::Entry EventRing::at(uint64_t number) const {
@@ -23,7 +38,14 @@ EventRing::Entry EventRing::at(uint64_t number) const {
   entry.event.end = packed.end;
   entry.event.detail = packed.detail;
   entry.task_id = packed.task_id;
-  entry.violation = packed.violation;
+  if (packed.violation == kOfClient) {
+    const auto known = std::lower_bound(
+        clients_.begin(), clients_.end(), number,
+        [](const auto& entry, uint64_t n) { return entry.first < n; });
+    entry.client = &known->second;
+  } else {
+    entry.violation = packed.violation;
+  }
   return entry;
 }
 

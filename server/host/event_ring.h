@@ -12,12 +12,21 @@
 #define MMFAULT_SERVER_HOST_EVENT_RING_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "server/trace/event.h"
 
 namespace mmfault::host {
+
+// Something that a client did, or did not: nothing of the machine's.
+struct ClientEvent {
+  std::string client;
+  std::string detail;
+};
 
 class EventRing {
  public:
@@ -25,6 +34,7 @@ class EventRing {
     trace::Event event;
     uint32_t task_id = 0;    // of the task; slots are used again
     int32_t violation = -1;  // an index into the world's violations
+    const ClientEvent* client = nullptr;  // valid until the next Push
   };
 
   void SetCapacity(size_t capacity) { capacity_ = capacity; }
@@ -53,6 +63,8 @@ class EventRing {
     ++pushed_;
   }
 
+  void PushClient(uint64_t step, uint64_t time_ns, ClientEvent client);
+
   // Entries are numbered from 0 as they come; [first(), end()) are there.
   uint64_t first() const {
     return pushed_ > capacity_ ? pushed_ - capacity_ : 0;
@@ -68,6 +80,7 @@ class EventRing {
  private:
   // Memory comes in pieces, so that growing moves nothing.
   static constexpr size_t kChunk = 64;
+  static constexpr int16_t kOfClient = -2;  // Packed::violation
 
   // A cache line: the ring takes in every event of a live world.
   struct alignas(64) Packed {
@@ -95,6 +108,7 @@ class EventRing {
   size_t capacity_ = 1;
   uint64_t pushed_ = 0;
   std::vector<std::unique_ptr<Packed[]>> chunks_;
+  std::deque<std::pair<uint64_t, ClientEvent>> clients_;  // by entry's number
 };
 
 }  // namespace mmfault::host

@@ -11,6 +11,7 @@
 
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
+#include "server/host/limits.h"
 #include "server/host/names.h"
 #include "server/scenario/runner.h"
 
@@ -316,9 +317,10 @@ absl::Status HostedWorld::CheckArena() const {
       static_cast<int64_t>(machine_->world().arena().heap_used()));
 }
 
-// The engine's slots, less those that a teardown or a grace period may need.
+// Of the engine's slots some are left for a teardown or a grace period.
 absl::Status HostedWorld::CheckTaskRoom() const {
   constexpr int64_t kReserved = 8;
+  static_assert(kMostTasksPerWorld == sched::kMaxTasks - kReserved);
   const int slots = machine_->world().task_slots();
   const int64_t max = std::min<int64_t>(bounds_.max_tasks, slots - kReserved);
   int64_t taken = 0;

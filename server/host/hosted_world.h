@@ -125,7 +125,7 @@ class HostedWorld final : public RemoteSession,
       std::shared_ptr<ClientStream> stream) override;
   void Handle(const std::string& client,
               const v1::AttachRequest& request) override;
-  void Close(const std::string& client) override;
+  void Close(const std::string& client, Departure departure) override;
 
   // --- The runner only (inside a message or an observer) ---------------------
   scenario::Machine& machine() { return *machine_; }
@@ -315,6 +315,7 @@ class HostedWorld final : public RemoteSession,
   void OnCallback(const device::pending_callback& callback) override;
   void OnEvent(const trace::Event& event) override;
   void OnViolation(const trace::Violation& violation) override;
+  void OnSignal(const trace::SignalSent& sent) override;
   void DeliverNotes();
   void DeliverStep(const Note& note);
   void DeliverTaskEnd(const scenario::Program* program);
@@ -325,7 +326,9 @@ class HostedWorld final : public RemoteSession,
 
   // --- Signals (world_signals.cc)
   void WatchSignals(const trace::Event& event);
-  void LandSignals(TaskEntry* entry, const sched::TaskRecord& task);
+  bool LandSignals(TaskEntry* entry, const sched::TaskRecord& task);
+  void Landed(const sched::TaskRecord& task, v1::SignalDelivery* delivery);
+  void KeepDelivery(TaskEntry* entry, v1::SignalDelivery delivery);
   void SettleSignals(TaskEntry* entry, scenario::StepKind ended);
 
   // --- Clients (world_clients.cc)
@@ -338,6 +341,8 @@ class HostedWorld final : public RemoteSession,
   void SendResult(const ClientPtr& client, const v1::AttachRequest::Call& call,
                   const absl::Status& status,
                   const scenario::StepOutcome* outcome);
+  absl::StatusOr<ClientPtr> Enter(const v1::AttachRequest::Hello& hello,
+                                  std::shared_ptr<ClientStream> stream);
   bool HasOutstanding(const ClientPtr& client) const;
   void BindAgain(const Binding& binding);
   void HandleAck(const ClientPtr& client, int64_t number,
@@ -350,6 +355,7 @@ class HostedWorld final : public RemoteSession,
   void EndTasksOf(const Client& client);
   void UnregisterFor(const Client& client, device::device* dev);
   void Refuse(const Client& client, int64_t tag, const absl::Status& status);
+  void NoteClient(const Client& client, std::string detail);
   void ArmDeadline();
   void OnDeadline();
   void Broadcast(const v1::AttachResponse& message);
@@ -406,6 +412,7 @@ class HostedWorld final : public RemoteSession,
   bool look_for_dead_ = false;
   std::map<const scenario::MmRef*, const scenario::MmRef*> forks_;
   uint64_t armed_signals_ = 0;  // tasks' slots for which a signal is armed
+  bool sending_ = false;        // SignalTask() itself is the sender
   std::array<trace::Op, sched::kMaxTasks> last_lock_ = {};
   std::vector<uint32_t> faults_to_disarm_;
   std::vector<std::function<void(const std::string&)>> lost_hooks_;

@@ -20,6 +20,8 @@
 
 namespace mmfault::host {
 
+inline constexpr int64_t kMostTasksPerWorld = 56;
+
 struct Limits {
   // Worlds alive at once on the server. An idle world costs at most 64 KiB, so
   // a thousand of them cost 64 MiB.
@@ -33,7 +35,10 @@ struct Limits {
   int64_t max_vmas_per_mm = 1 << 20;
 
   // Tasks of one world that have not exited, attached clients' tasks included.
-  int64_t max_tasks_per_world = 256;
+  // The default is the most there can be: the engine has 64, and needs 8 for
+  // teardowns and grace periods. A world of memory order PSO has room for
+  // fewer.
+  int64_t max_tasks_per_world = kMostTasksPerWorld;
 
   // Notifiers of one world, registered or not yet freed, remote and modelled.
   int64_t max_notifiers_per_world = 1024;

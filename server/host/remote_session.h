@@ -21,6 +21,7 @@
 #ifndef MMFAULT_SERVER_HOST_REMOTE_SESSION_H_
 #define MMFAULT_SERVER_HOST_REMOTE_SESSION_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -45,6 +46,14 @@ class ClientStream {
   virtual void End(const absl::Status& status) = 0;
 };
 
+// Why a stream has ended, as far as its client had a part in it.
+enum class Departure : uint8_t {
+  kLeft,          // closed it, or was told to go
+  kLost,          // cancelled, or the connection broke
+  kLeaseExpired,  // was silent for too long
+  kTooSlow,       // did not read what it was sent
+};
+
 // A world or a run, as a stream sees it.
 class RemoteSession {
  public:
@@ -63,7 +72,7 @@ class RemoteSession {
                       const v1::AttachRequest& request) = 0;
 
   // The stream has ended, for whatever cause. The client is gone.
-  virtual void Close(const std::string& client) = 0;
+  virtual void Close(const std::string& client, Departure departure) = 0;
 };
 
 }  // namespace mmfault::host

@@ -168,7 +168,7 @@ void RunClients::Handle(const std::string& client,
   }
 }
 
-void RunClients::Close(const std::string& client) {
+void RunClients::Close(const std::string& client, Departure /*departure*/) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (clients_.erase(client) == 0) {
     return;

@@ -59,7 +59,7 @@ class RunClients : public RemoteSession {
       std::shared_ptr<ClientStream> stream) override;
   void Handle(const std::string& client,
               const v1::AttachRequest& request) override;
-  void Close(const std::string& client) override;
+  void Close(const std::string& client, Departure departure) override;
 
   // Notifiers that nobody has bound, by id.
   std::vector<std::string> Wanted() const;

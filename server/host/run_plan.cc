@@ -261,7 +261,7 @@ absl::StatusOr<RunPlan> PlanReplay(const v1::CreateRunRequest& request,
   plan.options = request.options();
   RETURN_IF_ERROR(FillOptions(&plan.options));
   plan.options.set_seed(plan.capsule->seed());
-  RETURN_IF_ERROR(CheckMutants(plan.capsule->scenario()));
+  RETURN_IF_ERROR(scenario::CheckMutants(plan.capsule->scenario()));
   RETURN_IF_ERROR(scenario::CheckScenario(plan.capsule->scenario()));
   ASSIGN_OR_RETURN(const std::vector<const notifier::Protocol*> protocols,
                    scenario::ProtocolsOf(plan.capsule->scenario(),

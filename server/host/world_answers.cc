@@ -150,6 +150,8 @@ void HostedWorld::OnDeadline() {
       message.mutable_callback_gone()->set_cause(
           v1::AttachResponse::CallbackGone::CAUSE_DEADLINE);
       out.client->stream->Send(std::move(message));
+      NoteClient(*out.client,
+                 "missed the deadline of callback " + std::to_string(number));
     }
     if (!lockstep_) {
       AllowSteps(0);

@@ -26,9 +26,40 @@ absl::StatusOr<uint32_t> Unimplemented(const v1::AttachRequest::Bind& bind) {
   return bits;
 }
 
+const char* DepartureText(Departure departure) {
+  switch (departure) {
+    case Departure::kLeft:
+      return "detached";
+    case Departure::kLost:
+      return "lost: its stream broke";
+    case Departure::kLeaseExpired:
+      return "lost: its lease expired";
+    case Departure::kTooSlow:
+      return "lost: it did not read what it was sent";
+  }
+  return "";
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> HostedWorld::Open(
+    const v1::AttachRequest::Hello& hello,
+    std::shared_ptr<ClientStream> stream) {
+  ASSIGN_OR_RETURN(const ClientPtr client, Enter(hello, std::move(stream)));
+  Post([this, client](const absl::Status& alive) {
+    if (alive.ok()) {
+      NoteClient(*client, "attached");
+    }
+  });
+  return client->id;
+}
+
+void HostedWorld::NoteClient(const Client& client, std::string detail) {
+  events_.PushClient(step(), world().state().time_ns,
+                     {client.id, std::move(detail)});
+}
+
+absl::StatusOr<HostedWorld::ClientPtr> HostedWorld::Enter(
     const v1::AttachRequest::Hello& hello,
     std::shared_ptr<ClientStream> stream) {
   if (!hello.client().empty()) {
@@ -64,7 +95,7 @@ absl::StatusOr<std::string> HostedWorld::Open(
   welcome->set_generation(generation_);
   welcome->set_task(client->task);
   client->stream->Send(std::move(message));
-  return client->id;
+  return client;
 }
 
 HostedWorld::ClientPtr HostedWorld::FindClient(const std::string& id) const {
@@ -140,18 +171,19 @@ void HostedWorld::Handle(const std::string& id,
   }
 }
 
-void HostedWorld::Close(const std::string& id) {
+void HostedWorld::Close(const std::string& id, Departure departure) {
   ClientPtr client = FindClient(id);
   if (client == nullptr) {
     return;
   }
-  Post([this, client](const absl::Status& alive) {
+  Post([this, client, departure](const absl::Status& alive) {
     {
       const std::lock_guard<std::mutex> lock(clients_mutex_);
       clients_.erase(client->id);
       std::erase(client_order_, client->id);
     }
     if (alive.ok()) {
+      NoteClient(*client, DepartureText(departure));
       Lose(client);
     }
   });

@@ -307,6 +307,7 @@ absl::StatusOr<uint32_t> HostedWorld::ArmPoint(const v1::PointMatch& match) {
         {{"point", match.point()}, {"action", "hold"}, {"allowed", ""}});
   }
   faults::Rule rule;
+  rule.silent = true;
   rule.point = *point;
   if (!match.task().empty()) {
     const scenario::Program* program = machine_->FindTask(match.task());

@@ -1,7 +1,7 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Signals that clients send, and where they land.
+// Signals that clients, steps and fault rules send, and where they land.
 
 #include "server/host/hosted_world.h"
 #include "server/kernel/signal.h"
@@ -38,16 +38,15 @@ const v1::SignalDelivery& HostedWorld::SignalTask(TaskEntry* entry, int number,
   delivery.set_interrupts(Interrupts(*task, number));
   const sched::World::Scope scope(&world());
   uint32_t rule = 0;
+  sending_ = true;
   if (at_lock == 0) {
     kernel::send_sig(number, task);
   } else {
     rule = machine_->SignalAtLock(task, number, static_cast<uint64_t>(at_lock));
   }
+  sending_ = false;
   if (rule == 0) {
-    delivery.set_state(v1::SignalDelivery::STATE_LANDED);
-    delivery.set_step(static_cast<int64_t>(step()));
-    delivery.set_function(task->op_where.get());
-    delivery.set_lock_count(static_cast<int64_t>(task->mm_lock_locks.get()));
+    Landed(*task, &delivery);
   } else {
     delivery.set_state(v1::SignalDelivery::STATE_ARMED);
     delivery.set_step(-1);
@@ -55,27 +54,38 @@ const v1::SignalDelivery& HostedWorld::SignalTask(TaskEntry* entry, int number,
         {rule, entry->deliveries_dropped + entry->deliveries.size()});
     armed_signals_ |= uint64_t{1} << task->slot;
   }
+  KeepDelivery(entry, std::move(delivery));
+  return entry->deliveries.back();
+}
+
+void HostedWorld::KeepDelivery(TaskEntry* entry, v1::SignalDelivery delivery) {
   entry->deliveries.push_back(std::move(delivery));
   if (entry->deliveries.size() > kKeptResults) {
     entry->deliveries.pop_front();
     ++entry->deliveries_dropped;
   }
-  return entry->deliveries.back();
 }
 
-// In the middle of a run, at the event after the lock: was one of the armed
-// rules the reason? Only while some signal is armed.
+// In the middle of a run: sent by a step or by a rule. One of SignalTask()'s
+// own rules has its delivery already.
+void HostedWorld::OnSignal(const trace::SignalSent& sent) {
+  const sched::TaskRecord& task = machine_->world().task(sent.task);
+  TaskEntry* entry = sending_ ? nullptr
+                              : tasks_.Of(static_cast<const scenario::Program*>(
+                                    task.program.get()));
+  if (entry == nullptr || LandSignals(entry, task)) {
+    return;
+  }
+  v1::SignalDelivery delivery;
+  delivery.set_number(sent.number);
+  Landed(task, &delivery);
+  KeepDelivery(entry, std::move(delivery));
+}
+
+// The locks that tasks took last, for what is armed at one.
 void HostedWorld::WatchSignals(const trace::Event& event) {
   if (event.task < 0) {
     return;
-  }
-  const sched::TaskRecord& task = machine_->world().task(event.task);
-  if ((armed_signals_ >> event.task & 1) != 0) {
-    TaskEntry* entry =
-        tasks_.Of(static_cast<const scenario::Program*>(task.program.get()));
-    if (entry != nullptr) {
-      LandSignals(entry, task);
-    }
   }
   if (event.op.kind == trace::OpKind::kLock ||
       event.op.kind == trace::OpKind::kTryLock) {
@@ -83,7 +93,19 @@ void HostedWorld::WatchSignals(const trace::Event& event) {
   }
 }
 
-void HostedWorld::LandSignals(TaskEntry* entry, const sched::TaskRecord& task) {
+// At the task, now.
+void HostedWorld::Landed(const sched::TaskRecord& task,
+                         v1::SignalDelivery* delivery) {
+  delivery->set_state(v1::SignalDelivery::STATE_LANDED);
+  delivery->set_step(static_cast<int64_t>(step()));
+  delivery->set_function(task.op_where.get());
+  delivery->set_lock_count(static_cast<int64_t>(task.mm_lock_locks.get()));
+  delivery->set_interrupts(Interrupts(task, delivery->number()));
+}
+
+// Whether one of the armed rules was the reason; then its delivery says where.
+bool HostedWorld::LandSignals(TaskEntry* entry, const sched::TaskRecord& task) {
+  bool landed = false;
   faults::Registry& faults = machine_->world().faults();
   for (size_t i = 0; i < entry->armed.size();) {
     const ArmedSignal armed = entry->armed[i];
@@ -96,17 +118,17 @@ void HostedWorld::LandSignals(TaskEntry* entry, const sched::TaskRecord& task) {
     v1::SignalDelivery* delivery = DeliveryOf(entry, armed.delivery);
     if (delivery != nullptr) {
       const trace::Op& lock = last_lock_[static_cast<size_t>(task.slot.get())];
-      delivery->set_state(v1::SignalDelivery::STATE_LANDED);
+      Landed(task, delivery);
       delivery->set_step(
           static_cast<int64_t>(decisions.LastFireStep(rule->counter)));
       delivery->set_function(lock.where);
       delivery->set_lock(scenario::ObjectName(*machine_, lock.obj));
-      delivery->set_lock_count(static_cast<int64_t>(task.mm_lock_locks.get()));
-      delivery->set_interrupts(Interrupts(task, delivery->number()));
     }
+    landed = true;
     faults_to_disarm_.push_back(armed.rule);
     entry->armed.erase(entry->armed.begin() + static_cast<ptrdiff_t>(i));
   }
+  return landed;
 }
 
 // A step is over: what was armed for its mm_lock and did not land has missed.

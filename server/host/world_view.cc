@@ -295,6 +295,15 @@ v1::Event ViewEvent(HostedWorld& world, const EventRing::Entry& entry) {
   const bool known =
       entry.violation >= 0 &&
       static_cast<size_t>(entry.violation) < world.violations().size();
+  if (entry.client != nullptr) {
+    v1::Event out;
+    out.set_kind(v1::Event::KIND_CLIENT);
+    out.set_step(static_cast<int64_t>(entry.event.step));
+    out.set_virtual_time_ns(static_cast<int64_t>(entry.event.time_ns));
+    out.set_object(entry.client->client);
+    out.set_detail(entry.client->detail);
+    return out;
+  }
   trace::Event event = entry.event;
   event.task = std::max(0, event.task);
   v1::Event out = scenario::ToProto(world.machine(), event);
@@ -311,6 +320,14 @@ v1::Event ViewEvent(HostedWorld& world, const EventRing::Entry& entry) {
 v1::Violation ViewViolation(HostedWorld& world,
                             const trace::Violation& violation) {
   v1::Violation out = scenario::ToProto(world.machine(), violation);
+  for (const auto& [id, dev] : world.machine().devices()) {
+    const std::string client = world.ClientOf(dev);
+    if (!client.empty() && (violation.by == dev->mn.object.key() ||
+                            violation.obj == dev->mn.object.key())) {
+      out.set_explanation(out.explanation() + " Client " + client +
+                          " answers for " + id + ".");
+    }
+  }
   const EventRing& ring = world.events();
   std::vector<uint64_t> steps;
   if (violation.other_step != 0) {

@@ -43,6 +43,7 @@ void send_sig(int number, sched::TaskRecord* task) {
   const bool handled = (task->sig_handled & bit) != 0;
   const bool ignored = (task->sig_ignored & bit & ~kUnmaskable) != 0 ||
                        (!handled && (bit & kIgnoredByDefault) != 0);
+  ThisWorld()->TellSignal({task->slot, number, !ignored && !blocked});
   if (ignored && !blocked) {
     return;
   }
@@ -76,6 +77,27 @@ SignalTest fatal_signal_pending_current(const char* where) {
   return {{{trace::OpKind::kSignalTest, trace::Access::kRead,
             Current()->object.key(1), where}},
           true};
+}
+
+void SignalsTaken::await_resume() const {
+  sched::TaskRecord& task = *Current();
+  const uint64_t blocked = task.sig_blocked & ~kUnmaskable;
+  const uint64_t taken = task.sig_pending & ~blocked & ~SignalBit(kSigKill);
+  if (taken == 0) {
+    return;
+  }
+  const bool dumps = (taken & kDumpsByDefault & ~task.sig_handled) != 0;
+  task.sig_pending &= ~taken;
+  if (dumps) {
+    task.sig_pending |= SignalBit(kSigKill);
+  }
+}
+
+SignalsTaken get_signal() {
+  const sched::TaskRecord& task = *Current();
+  return {{{trace::OpKind::kSignalTest, trace::Access::kWrite,
+            task.object.key(1), "get_signal"}},
+          task.sig_handled == 0 && task.sig_pending == 0};
 }
 
 SignalSend kill_task(sched::TaskRecord* task, int number) {

@@ -11,6 +11,8 @@
 // action also dumps core. Left out: queues of siginfo, thread groups, job
 // control, core dumps.
 //
+// A signal that interrupted a call is gone once the call is over: get_signal().
+//
 // Threads: inside a step of the world.
 
 #ifndef MMFAULT_SERVER_KERNEL_SIGNAL_H_
@@ -57,6 +59,23 @@ struct [[nodiscard]] SignalSend : ReleasingPoint {
   void await_resume() const { send_sig(number, task); }
 };
 SignalSend kill_task(sched::TaskRecord* task, int number);
+
+// On the way back to user space a task takes every pending signal that it does
+// not block: handlers run, a stop is over when it is continued, and one that
+// dumps core kills. A fatal one stays pending: the caller ends the task.
+//
+// A scheduling point, as the send is: it writes the task's signal word. Nothing
+// for a task with no handler and nothing pending.
+// Kernel: kernel/signal.c:get_signal(), called from
+// kernel/entry/common.c:exit_to_user_mode_loop(), v6.1.
+// Differs: handlers do nothing and stops take no time; one that comes in the
+// very last step of the call of a task without handlers waits for the next.
+struct [[nodiscard]] SignalsTaken : Point {
+  bool none;
+  bool await_ready() const noexcept { return none; }
+  void await_resume() const;
+};
+SignalsTaken get_signal();
 
 }  // namespace mmfault::kernel
 

@@ -12,12 +12,13 @@ constexpr char kLimitsGroup[] = "Limits";
 constexpr char kTlsGroup[] = "TLS";
 constexpr char kLogGroup[] = "Log";
 
-void AddLimit(CLI::App& app, const char* flag, int64_t& value,
-              const char* help) {
+void AddLimit(CLI::App& app, const char* flag, int64_t& value, const char* help,
+              int64_t most = INT64_MAX) {
   app.add_option(flag, value, help)
       ->group(kLimitsGroup)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(
+          CLI::Range(int64_t{1}, most, most == INT64_MAX ? "POSITIVE" : ""));
 }
 
 void AddListenFlags(CLI::App& app, Flags& flags) {
@@ -60,7 +61,7 @@ void AddLimitFlags(CLI::App& app, host::Limits& limits) {
            "mms of a world that are not freed");
   AddLimit(app, "--max-vmas-per-mm", limits.max_vmas_per_mm, "VMAs of an mm");
   AddLimit(app, "--max-tasks-per-world", limits.max_tasks_per_world,
-           "Tasks of a world that have not exited");
+           "Tasks of a world that have not exited", host::kMostTasksPerWorld);
   AddLimit(app, "--max-notifiers-per-world", limits.max_notifiers_per_world,
            "Notifiers of a world that are not freed");
   AddLimit(app, "--max-events-per-world", limits.max_events_per_world,

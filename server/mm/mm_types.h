@@ -153,10 +153,15 @@ struct mm_struct {
   ObjKey count_key() const { return object.key(2); }
 };
 
+// The notifier of a device that maps the page; none when nobody knows.
+using SpteOwnerFn = ObjKey (*)(sched::World* world, const page* p);
+
 // The simulated machine below the protocols, one per world.
 struct MmState {
   Object object;
   const Era* era;  // constant over the world's life
+  // Constant, too; installed by the layer that knows devices, for reports.
+  SpteOwnerFn spte_owner;
   Cell<uint64_t> pages_live;
   Cell<mm_struct*> mms;   // every mm that is not freed, newest first
   Cell<page*> zero_page;  // what a read of untouched memory maps

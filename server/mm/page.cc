@@ -8,11 +8,21 @@
 namespace mmfault::mm {
 namespace {
 
+void ReportStale(const page* p) {
+  sched::World* world = kernel::ThisWorld();
+  const SpteOwnerFn owner_of = State()->spte_owner;
+  world->Report({.checker = trace::Checker::kNoStaleSecondaryMapping,
+                 .cause = trace::Cause::kStalePageFreed,
+                 .task = static_cast<int8_t>(world->current_slot()),
+                 .obj = p->object.key(),
+                 .by = owner_of == nullptr ? ObjKey() : owner_of(world, p),
+                 .a = p->index << kPageShift,
+                 .b = p->spte_count});
+}
+
 void FreePage(page* p) {
   if (p->spte_count != 0) {
-    kernel::ReportHere(trace::Checker::kNoStaleSecondaryMapping,
-                       trace::Cause::kStalePageFreed, p->object.key(),
-                       p->index << kPageShift, p->spte_count);
+    ReportStale(p);
   }
   State()->pages_live -= 1;
   kernel::ThisWorld()->Delete(p);

@@ -102,6 +102,7 @@ Machine::Machine(const notifier::Protocol& protocol,
   device::InitDevices(world_.get());
   device::SetRemoteHub(world_.get(), this);
   world_->SetTeardown(TeardownHook);
+  mm::State()->spte_owner = SpteOwnerHook;
 }
 
 Machine::~Machine() = default;

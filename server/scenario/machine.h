@@ -178,6 +178,7 @@ class Machine : public device::RemoteHub {
 
  private:
   static void TeardownHook(sched::World* world, uint32_t mm, bool force);
+  static trace::ObjKey SpteOwnerHook(sched::World* world, const mm::page* p);
   MmRef* RefOf(uint32_t mm_id) const;
   void KillOwners(MmRef* ref);
   void NoteRevoked(MmRef* ref);

@@ -104,6 +104,15 @@ void Machine::TeardownHook(sched::World* world, uint32_t mm, bool force) {
   }
 }
 
+trace::ObjKey Machine::SpteOwnerHook(sched::World* world, const mm::page* p) {
+  for (const auto& [id, dev] : Of(world)->devices_) {
+    if (device::Maps(dev, p)) {
+      return dev->mn.object.key();
+    }
+  }
+  return {};
+}
+
 // KILL: owners die and put what they hold; pins of others still count. What
 // belongs to nobody is put by a task of its own.
 void Machine::KillOwners(MmRef* ref) {

@@ -139,6 +139,24 @@ sched::Task<int> RunOnce(Program* program, const StepSpec* step,
   co_return rc;
 }
 
+// Steps that stand for a system call. The others set a task up or order tasks:
+// a signal sent meanwhile counts as sent during the next call.
+bool IsCall(StepKind kind) {
+  switch (kind) {
+    case StepKind::kSignal:
+    case StepKind::kSetSignal:
+    case StepKind::kSetCapability:
+    case StepKind::kYieldCpu:
+    case StepKind::kPost:
+    case StepKind::kWaitFor:
+    case StepKind::kJoin:
+    case StepKind::kMark:
+      return false;
+    default:
+      return true;
+  }
+}
+
 sched::Task<> RunStep(Program* program, const StepSpec* step) {
   sched::World* world = kernel::ThisWorld();
   StepOutcome outcome;
@@ -155,6 +173,9 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
     Machine::Of(world)->OnStepBegin(program, step);
     for (uint64_t i = 0; i < step->repeat; ++i) {
       outcome.rc = co_await RunOnce(program, step, &outcome);
+    }
+    if (IsCall(step->kind)) {
+      co_await kernel::get_signal();
     }
     EmitCall(trace::OpKind::kCallEnd, step, outcome.rc);
     program->last_rc = outcome.rc;

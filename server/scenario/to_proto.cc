@@ -7,6 +7,8 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "faults/points.h"
+#include "faults/trigger/trigger.h"
 #include "server/check/explain.h"
 #include "server/kernel/lock.h"
 #include "server/scenario/compile.h"
@@ -74,6 +76,19 @@ void AddRevokedPins(const Machine& machine, v1::Violation* out) {
             pins.task_id == 0 ? "nobody" : machine.NameOf(pins.task_id);
         out->add_revoked_pins(task + ": " + std::to_string(pins.count));
       }
+    }
+  }
+}
+
+// Those that had acted by that step.
+void AddFiredRules(const sched::World& world, uint64_t step,
+                   v1::Violation* out) {
+  for (const sched::FiredRule& fired : world.state().fired_rules) {
+    const faults::Rule* rule =
+        fired.rule == 0 ? nullptr : world.faults().FindAny(fired.rule);
+    if (rule != nullptr && fired.step <= step) {
+      out->add_faults_fired(std::string(faults::InfoOf(rule->point).name) +
+                            ": " + faults::PrintTrigger({rule->terms}));
     }
   }
 }
@@ -160,6 +175,10 @@ v1::Violation ToProto(const Machine& machine,
   if (violation.obj.type() != trace::ObjType::kNone) {
     out.add_objects(name(violation.obj));
   }
+  if (violation.by.type() != trace::ObjType::kNone) {
+    out.add_objects(name(violation.by));
+  }
+  AddFiredRules(machine.world(), violation.step, &out);
   return out;
 }
 

@@ -339,11 +339,36 @@ void World::Report(const trace::Violation& violation) {
   }
 }
 
+// A rule is noted once; when there is no room, the oldest one goes.
+void World::NoteFired(uint32_t rule) {
+  auto& fired = state_->fired_rules;
+  size_t count = 0;
+  while (count < fired.size() && fired[count].rule != 0) {
+    if (fired[count].rule == rule) {
+      return;
+    }
+    ++count;
+  }
+  if (count == fired.size()) {
+    --count;
+    for (size_t i = 0; i < count; ++i) {
+      fired[i].rule = fired[i + 1].rule.get();
+      fired[i].step = fired[i + 1].step.get();
+    }
+  }
+  fired[count].rule = rule;
+  fired[count].step = state_->step_count.get();
+}
+
 faults::Action World::EvaluatePoint(faults::Point point, uint32_t mm) {
+  uint32_t rule = 0;
   const faults::Action action = faults_.Evaluate(
-      point, {.task = current_, .mm = mm, .scope = current()->scope});
+      point, {.task = current_, .mm = mm, .scope = current()->scope}, &rule);
   if (action.kind != faults::ActionKind::kNone) {
     current()->faults_fired += 1;
+    if (rule != 0) {
+      NoteFired(rule);
+    }
   }
   return action;
 }

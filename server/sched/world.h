@@ -66,6 +66,13 @@ struct WorldOptions {
 
 inline constexpr int kMaxViolations = 16;
 
+// A fault rule that has acted, for the violations that come after it.
+struct FiredRule {
+  trace::Cell<uint32_t> rule;  // its id in the registry; 0: none
+  trace::Cell<uint64_t> step;  // of the first time
+};
+inline constexpr int kMaxFiredRules = 16;
+
 // Root of the arena: everything about the machine that is not an object.
 struct WorldState {
   trace::Cell<uint64_t> step_count;
@@ -81,6 +88,8 @@ struct WorldState {
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
   trace::Cell<uint64_t> violated;         // a bit per checker
   std::array<trace::Violation, kMaxViolations> violations;
+  // By the time they first acted, the newest of them.
+  std::array<FiredRule, kMaxFiredRules> fired_rules;
   WaitSet storers;             // tasks whose next step is a buffered store
   trace::Cell<void*> kernel;   // kernel::KernelState
   trace::Cell<void*> machine;  // mm::MmState
@@ -128,6 +137,7 @@ class World : private faults::DecisionSource {
   Arena& arena() { return arena_; }
   const Arena& arena() const { return arena_; }
   faults::Registry& faults() { return faults_; }
+  const faults::Registry& faults() const { return faults_; }
 
   // --- Objects -------------------------------------------------------------
 
@@ -230,6 +240,13 @@ class World : private faults::DecisionSource {
                                                faults::Variable variable);
   void SetMmValue(MmValueFn mm_value) { mm_value_ = mm_value; }
 
+  // Tells the sink. Called by kernel::send_sig().
+  void TellSignal(const trace::SignalSent& sent) {
+    if (sink_ != nullptr) [[unlikely]] {
+      sink_->OnSignal(sent);
+    }
+  }
+
   // Whoever is outside: receives what leaves the world. Not simulated state.
   void SetOutside(void* outside) { outside_ = outside; }
   void* outside() const { return outside_; }
@@ -315,6 +332,7 @@ class World : private faults::DecisionSource {
       const faults::PointContext& context) const override;
   uint64_t Draw(uint64_t point, uint64_t scope, uint64_t hit) const override;
 
+  void NoteFired(uint32_t rule);
   void SaveFrames(int slot);
   void ForgetNewNames();
   void BeginStep(TaskRecord& task);

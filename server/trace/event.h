@@ -28,6 +28,13 @@ struct Event {
   uint64_t detail = 0;  // kCallback: the event's number
 };
 
+// A signal that was sent to a task, ignored ones included.
+struct SignalSent {
+  int task = -1;  // the receiver's slot
+  int number = 0;
+  bool interrupts = false;  // neither blocked nor ignored
+};
+
 // Receives the story. Called on the world's thread, between steps' effects;
 // must not touch the world.
 class EventSink {
@@ -35,6 +42,8 @@ class EventSink {
   virtual ~EventSink() = default;
   virtual void OnEvent(const Event& event) = 0;
   virtual void OnViolation(const Violation& violation) = 0;
+  // Sent by a step or a fault rule, or from outside: whoever did that knows.
+  virtual void OnSignal(const SignalSent& /*sent*/) {}
 };
 
 }  // namespace mmfault::trace

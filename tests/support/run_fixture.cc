@@ -83,7 +83,7 @@ absl::Status ScriptedClient::Attach(
 
 void ScriptedClient::Leave() {
   End(absl::OkStatus());
-  session_->Close(client_);
+  session_->Close(client_, host::Departure::kLeft);
 }
 
 std::vector<v1::AttachResponse> ScriptedClient::Received() {

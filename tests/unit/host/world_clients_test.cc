@@ -39,7 +39,7 @@ TEST_F(WorldClientsTest, FreedNotifierOfADeadClientIsUsedAfterFree) {
   const WorldPtr world = WithNotifier(Settings());
   StepFuture step = Start(world, "t", DontNeed());
   stream_->NextCallback();
-  world->Close("c");  // In the middle of a callback.
+  world->Close("c", Departure::kLeft);  // In the middle of a callback.
   step.get().status().IgnoreError();
   Start(world, "u", DontNeed()).get().status().IgnoreError();
   const auto checkers = Checkers(world);
@@ -51,7 +51,7 @@ TEST_F(WorldClientsTest, WellBehavedDetachUnregisters) {
   v1::WorldSettings settings = Settings();
   settings.set_lost_client_policy(v1::LOST_CLIENT_POLICY_UNREGISTER);
   const WorldPtr world = WithNotifier(settings);
-  world->Close("c");
+  world->Close("c", Departure::kLeft);
   EXPECT_TRUE(Start(world, "u", DontNeed()).get().ok());
   EXPECT_THAT(Checkers(world), IsEmpty());
   On(world, [&] {
@@ -64,7 +64,7 @@ TEST_F(WorldClientsTest, KeptNotifierRunsIntoTheDeadline) {
   settings.set_lost_client_policy(v1::LOST_CLIENT_POLICY_KEEP);
   settings.mutable_ack_deadline()->set_nanos(2'000'000);
   const WorldPtr world = WithNotifier(settings);
-  world->Close("c");
+  world->Close("c", Departure::kLeft);
   EXPECT_TRUE(Start(world, "u", DontNeed()).get().ok());
   EXPECT_THAT(Checkers(world), ElementsAre("no_deadlock", "no_deadlock"));
 }
@@ -108,7 +108,7 @@ TEST_F(WorldClientsTest, OthersNoticeNothing) {
   Bind(world, "d", "n1", 1);
   Call(world, "d", 2, Register("n1"));
   EXPECT_EQ(other->NextAnswer(2).result().result().rc(), 0);
-  world->Close("c");
+  world->Close("c", Departure::kLeft);
   for (int64_t tag = 3; tag < 20; ++tag) {
     Call(world, "d", tag, DontNeed());
     EXPECT_EQ(other->NextAnswer(tag).result().result().rc(), 0);
@@ -156,7 +156,7 @@ TEST_F(WorldClientsTest, DeathRacesAnswers) {
     StepFuture step = Start(world, "t", DontNeed());
     const int64_t number = stream_->NextCallback().callback_number();
     std::thread acks([&] { Ack(world, "c", number); });
-    std::thread closes([&] { world->Close("c"); });
+    std::thread closes([&] { world->Close("c", Departure::kLeft); });
     acks.join();
     closes.join();
     EXPECT_TRUE(step.get().ok());
@@ -180,7 +180,7 @@ TEST_F(WorldClientsTest, OneNotifierOneClient) {
 TEST_F(WorldClientsTest, TasksOfACallEndWithTheStream) {
   const WorldPtr world = WithNotifier(Settings());
   On(world, [&] { EXPECT_FALSE(world->tasks().Find("attach-1")->ended); });
-  world->Close("c");
+  world->Close("c", Departure::kLeft);
   On(world, [&] { EXPECT_TRUE(world->tasks().Find("attach-1")->ended); });
 }
 

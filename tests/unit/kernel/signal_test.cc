@@ -101,6 +101,43 @@ TEST(SignalSelfTest, InsideAStepLeavesTheTaskRunnable) {
             sched::RunStop::kFinished);
 }
 
+// What get_signal() leaves pending, of what was.
+struct TakenRow {
+  const char* name;
+  int signal;
+  Mode mode;
+  uint64_t left;
+};
+
+class GetSignalTest : public ::testing::TestWithParam<TakenRow> {};
+
+sched::Task<> TakeSignals(void* /*arg*/) { co_await get_signal(); }
+
+TEST_P(GetSignalTest, TakesWhatItMay) {
+  EngineWorld world;
+  sched::TaskRecord* task = world.Spawn(TakeSignals);
+  const TakenRow& row = GetParam();
+  const uint64_t bit = SignalBit(row.signal);
+  task->sig_handled = row.mode == Mode::kHandled ? bit : 0;
+  task->sig_blocked = row.mode == Mode::kBlocked ? bit : 0;
+  send_sig(row.signal, task);
+  world.Run();
+  EXPECT_EQ(task->sig_pending, row.left);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Signals, GetSignalTest,
+    ::testing::Values(TakenRow{"Usr1Handled", 10, Mode::kHandled, 0},
+                      TakenRow{"Usr1Blocked", 10, Mode::kBlocked,
+                               SignalBit(10)},
+                      TakenRow{"StopDefault", 19, Mode::kDefault, 0},
+                      TakenRow{"TstpDefault", 20, Mode::kDefault, 0},
+                      // The caller ends the task.
+                      TakenRow{"KillDefault", 9, Mode::kDefault, SignalBit(9)},
+                      TakenRow{"SegvDefault", 11, Mode::kDefault, SignalBit(9)},
+                      TakenRow{"SegvHandled", 11, Mode::kHandled, 0}),
+    [](const auto& info) { return std::string(info.param.name); });
+
 sched::Task<> TestAndCount(void* /*arg*/) {
   Current()->vma_steps_untested = 5;
   const bool pending = co_await signal_pending_current("test");

@@ -69,6 +69,7 @@ TEST(FlagsTest, EveryLimitHasItsFlag) {
 
 TEST(FlagsTest, LimitsAndLevelsAreChecked) {
   EXPECT_THROW(Parse("--max-worlds 0"), CLI::ParseError);
+  EXPECT_THROW(Parse("--max-tasks-per-world 57"), CLI::ParseError);
   EXPECT_THROW(Parse("--drain-seconds -1"), CLI::ParseError);
   EXPECT_THROW(Parse("--log-level loud"), CLI::ParseError);
 }
