@@ -14,6 +14,10 @@
 // sequence on and counts down, and a fault maps only if neither moved since it
 // looked the page up, checked under the device's lock.
 //
+// An interval device has an mmu_interval_notifier, whose sequence stands for
+// count and sequence; a get/put device is alive from alloc_notifier() to
+// free_notifier(), and its id outlives it.
+//
 // Locks: device->lock, a spinlock, is innermost; callbacks take
 // it. Establish calls get_user_page() without it.
 
@@ -23,46 +27,22 @@
 #include <array>
 #include <cstdint>
 
+#include "server/device/behaviour.h"
 #include "server/kernel/lock.h"
 #include "server/kernel/wait.h"
 #include "server/mm/page.h"
 #include "server/notifier/call.h"
-#include "server/notifier/subscription.h"
+#include "server/notifier/protocol.h"
 #include "server/sched/task.h"
 
 namespace mmfault::device {
 
 using mm::mm_struct;
 using mm::mmu_notifier_range;
-using notifier::Method;
+using notifier::Kind;
+using notifier::mmu_interval_notifier;
 using notifier::mmu_notifier;
 using sched::Task;
-using trace::Cell;
-
-// What a modelled device answers instead of 0.
-struct Answer {
-  Method method;
-  bool only_nonblocking;
-  int32_t rc;
-  uint64_t hit;  // this delivery only, from 1; 0: every one
-};
-inline constexpr int kMaxAnswers = 8;
-
-// Constant over the device's life. All zero: a device that does all right.
-struct Behaviour {
-  bool sleeps = false;
-  bool allocates = false;
-  bool forgets_invalidate = false;
-  bool drops_at_end = false;
-  bool forgets_release = false;
-  bool forgets_retry = false;
-  bool retries_unlocked = false;
-  bool frees_in_release = false;
-  uint32_t yield_count = 0;
-  uint32_t unimplemented = 0;  // bit per Method
-  uint32_t answer_count = 0;
-  std::array<Answer, kMaxAnswers> answers = {};
-};
 
 // A mapping of the device.
 struct spte {
@@ -76,14 +56,25 @@ struct spte {
 
 struct device {
   mmu_notifier mn;  // first: the notifier's memory is the device's
-  Behaviour behaviour;
+  Kind kind;        // changes only while it is registered nowhere
   bool remote;
+  Behaviour behaviour;
+  notifier::mmu_notifier_ops ops;  // what mn.ops points to: its module
+  mmu_interval_notifier interval;  // kInterval
+  // Of an interval in two passes, as drivers embed it: one at a time.
+  notifier::mmu_interval_notifier_finish finish;
+  Cell<bool> finish_used;       // lock
+  Cell<uint64_t> finish_start;  // lock
+  Cell<uint64_t> finish_end;    // lock
+  kernel::mutex driver_lock;    // what locks_around_fault is about
   kernel::spinlock_t lock;
   kernel::wait_queue_head_t queue;  // faults that wait for count == 0
   Cell<uint64_t> invalidate_count;  // lock; invalidations in progress
   Cell<uint64_t> invalidate_seq;    // lock
-  Cell<uint32_t> emm_stops;         // lock; part of invalidate_count
-  Cell<spte*> sptes;                // lock
+  // By task: whether its open sections were counted (count.h).
+  std::array<Cell<uint64_t>, sched::kMaxTasks> counted;
+  Cell<uint32_t> emm_stops;  // lock; part of invalidate_count
+  Cell<spte*> sptes;         // lock
   Cell<uint64_t> spte_count;
   Cell<bool> stopped;  // released, or told to stop: maps nothing any more
   std::array<Cell<uint32_t>, notifier::kMethodCount> deliveries;
@@ -100,15 +91,26 @@ inline bool IsRegistered(const device* dev) {
          dev->mn.registration == notifier::Registration::kRegistered;
 }
 
-// A device that is registered nowhere. Inside a Scope.
-device* NewDevice(const Behaviour& behaviour, bool remote);
+inline device* DeviceOf(mmu_interval_notifier* sub) {
+  return DeviceOf(sub->mn);
+}
 
-// Changes who answers; only while it is registered nowhere.
+// A device that is registered nowhere. Inside a Scope.
+device* NewDevice(const Behaviour& behaviour, bool remote,
+                  Kind kind = Kind::kList);
+
+// Changes who answers, or its form; only while it is registered nowhere.
 void SetRemote(device* dev, bool remote, uint32_t unimplemented);
+void SetKind(device* dev, Kind kind);
+
+// Changes how it behaves. 0, or -EBUSY where that would change its methods
+// while it is registered.
+int Configure(device* dev, const Behaviour& behaviour);
 
 // Maps a page in the device by the whole protocol. 0, -EFAULT, -ESRCH
 // (mm_users is 0, or the notifier is not registered), -EBUSY (retried too
-// often). Sleeps.
+// often). `mm` is where the page is looked up: the notifier's, if the driver is
+// right. Sleeps.
 Task<int> establish(device* dev, mm_struct* mm, uint64_t address, bool write);
 
 // Looks a page up for the driver's own fault path, without a mapping; drops

@@ -3,10 +3,14 @@
 
 #include "server/device/ops.h"
 
-#include <array>
-
+#include "server/device/context.h"
+#include "server/device/count.h"
+#include "server/device/get_put.h"
+#include "server/device/interval.h"
+#include "server/device/page_methods.h"
 #include "server/device/remote.h"
-#include "server/kernel/slab.h"
+#include "server/device/sptes.h"
+#include "server/kernel/errno.h"
 #include "server/notifier/registration.h"
 
 namespace mmfault::device {
@@ -14,55 +18,22 @@ namespace {
 
 using notifier::mmu_notifier_ops;
 
-constexpr uint32_t Bit(Method method) {
-  return 1U << static_cast<uint32_t>(method);
-}
-
-// What a modelled method does before it acts: the mistakes that are about
-// context rather than about mappings.
-Task<> Prologue(device* dev, Method method) {
-  dev->deliveries[static_cast<size_t>(method)] += 1;
-  co_await kernel::FaultPoint(faults::Point::kDeviceCallback);
-  for (uint32_t i = 0; i < dev->behaviour.yield_count; ++i) {
-    co_await kernel::Yield("device_callback");
-  }
-  if (dev->behaviour.sleeps) {
-    kernel::might_sleep();
-    co_await kernel::Yield("schedule");
-  }
-  if (dev->behaviour.allocates) {
-    kernel::allocation* block =
-        co_await kernel::kmalloc(64, kernel::GFP_KERNEL, "device_callback");
-    kernel::kfree(block);
-  }
-}
-
-int AnswerOf(device* dev, Method method, bool blockable) {
-  const uint64_t hit = dev->deliveries[static_cast<size_t>(method)];
-  for (uint32_t i = 0; i < dev->behaviour.answer_count; ++i) {
-    const Answer& answer = dev->behaviour.answers[i];
-    if (answer.method == method && (answer.hit == 0 || answer.hit == hit) &&
-        (!answer.only_nonblocking || !blockable)) {
-      if (answer.rc != 0) {
-        dev->nonzero[static_cast<size_t>(method)] += 1;
-      }
-      return answer.rc;
-    }
-  }
-  return 0;
-}
-
 Task<int> Start(mmu_notifier* mn, const mmu_notifier_range* range) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kInvalidateRangeStart);
+  co_await Prologue(dev, Method::kInvalidateRangeStart, range->mm);
   const int rc = AnswerOf(dev, Method::kInvalidateRangeStart, range->blockable);
   if (rc != 0) {
     co_return rc;
   }
+  const Readiness ready = co_await AwaitDevice(dev, range->blockable);
+  if (ready == Readiness::kWouldBlock) {
+    co_return -EAGAIN;
+  }
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_start");
-  dev->invalidate_count += 1;
-  if (!dev->behaviour.forgets_invalidate && !dev->behaviour.drops_at_end) {
-    DropLocked(dev, range->start, range->end);
+  CountStart(dev, range);
+  if (ready == Readiness::kReady && !dev->behaviour.forgets_invalidate &&
+      !dev->behaviour.drops_at_end) {
+    DropRange(dev, range);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_invalidate_start");
   co_return 0;
@@ -70,22 +41,19 @@ Task<int> Start(mmu_notifier* mn, const mmu_notifier_range* range) {
 
 Task<> End(mmu_notifier* mn, const mmu_notifier_range* range) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kInvalidateRangeEnd);
+  co_await Prologue(dev, Method::kInvalidateRangeEnd, range->mm);
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_end");
-  dev->invalidate_seq += 1;
-  if (dev->invalidate_count != 0) {
-    dev->invalidate_count -= 1;
-  }
+  CountEnd(dev, range);
   if (dev->behaviour.drops_at_end) {
-    DropLocked(dev, range->start, range->end);
+    DropRange(dev, range);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_invalidate_end");
   co_await kernel::wake_up_all(&dev->queue, "device_invalidate_end");
 }
 
-Task<> Page(mmu_notifier* mn, mm_struct* /*mm*/, uint64_t address) {
+Task<> Page(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kInvalidatePage);
+  co_await Prologue(dev, Method::kInvalidatePage, mm);
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_page");
   dev->invalidate_seq += 1;
   if (!dev->behaviour.forgets_invalidate) {
@@ -101,9 +69,20 @@ Task<int> Young(mmu_notifier* mn, mm_struct* /*mm*/, uint64_t /*start*/,
   co_return AnswerOf(dev, Method::kClearFlushYoung, false);
 }
 
-Task<> Release(mmu_notifier* mn, mm_struct* /*mm*/) {
+// P30: deadlocks where the caller holds it, or waits for who does.
+Task<> LockOtherMm(const device* dev) {
+  const Cell<mm_struct*>* other = dev->behaviour.release_locks_mm;
+  mm_struct* mm = other == nullptr ? nullptr : other->get();
+  if (mm != nullptr && !mm->object.freed()) {
+    co_await kernel::down_read(&mm->mmap_sem, "device_release");
+    co_await kernel::up_read(&mm->mmap_sem, "device_release");
+  }
+}
+
+Task<> Release(mmu_notifier* mn, mm_struct* mm) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kRelease);
+  co_await Prologue(dev, Method::kRelease, mm);
+  co_await LockOtherMm(dev);
   co_await kernel::spin_lock(&dev->lock, "device_release");
   dev->stopped = true;
   dev->invalidate_seq += 1;
@@ -120,9 +99,9 @@ Task<> Release(mmu_notifier* mn, mm_struct* /*mm*/) {
 // EMM: maps nothing of the whole address space from stop to start. As an
 // invalidation of everything. One that was registered in between is told to
 // start, and ignores it.
-Task<> EmmStop(mmu_notifier* mn, mm_struct* /*mm*/) {
+Task<> EmmStop(mmu_notifier* mn, mm_struct* mm) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kEmmStop);
+  co_await Prologue(dev, Method::kEmmStop, mm);
   co_await kernel::spin_lock(&dev->lock, "device_emm_stop");
   dev->invalidate_count += 1;
   dev->emm_stops += 1;
@@ -132,9 +111,9 @@ Task<> EmmStop(mmu_notifier* mn, mm_struct* /*mm*/) {
   co_await kernel::spin_unlock(&dev->lock, "device_emm_stop");
 }
 
-Task<> EmmStart(mmu_notifier* mn, mm_struct* /*mm*/) {
+Task<> EmmStart(mmu_notifier* mn, mm_struct* mm) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kEmmStart);
+  co_await Prologue(dev, Method::kEmmStart, mm);
   co_await kernel::spin_lock(&dev->lock, "device_emm_start");
   if (dev->emm_stops != 0) {
     dev->emm_stops -= 1;
@@ -186,6 +165,8 @@ constexpr mmu_notifier_ops ModelledOps() {
   ops.invalidate_range_end = End;
   ops.emm_stop = EmmStop;
   ops.emm_start = EmmStart;
+  ops.alloc_notifier = AllocNotifier;
+  ops.free_notifier = FreeNotifierMethod;
   return ops;
 }
 
@@ -197,49 +178,45 @@ constexpr mmu_notifier_ops RemoteOps() {
   ops.invalidate_page = RemotePage;
   ops.invalidate_range_start = RemoteStart;
   ops.invalidate_range_end = RemoteEnd;
+  ops.alloc_notifier = AllocNotifier;
+  ops.free_notifier = RemoteFreeNotifier;
   return ops;
 }
 
-constexpr mmu_notifier_ops Ops(bool remote, uint32_t unimplemented) {
+template <typename Method_>
+void Without(uint32_t bits, Method method, Method_** slot) {
+  if ((bits & Bit(method)) != 0) {
+    *slot = nullptr;
+  }
+}
+
+mmu_notifier_ops Ops(bool remote, uint32_t unimplemented) {
   mmu_notifier_ops ops = remote ? RemoteOps() : ModelledOps();
-  if ((unimplemented & Bit(Method::kRelease)) != 0) {
-    ops.release = nullptr;
-  }
-  if ((unimplemented & Bit(Method::kClearFlushYoung)) != 0) {
-    ops.clear_flush_young = nullptr;
-  }
-  if ((unimplemented & Bit(Method::kInvalidatePage)) != 0) {
-    ops.invalidate_page = nullptr;
-  }
-  if ((unimplemented & Bit(Method::kInvalidateRangeStart)) != 0) {
-    ops.invalidate_range_start = nullptr;
-  }
-  if ((unimplemented & Bit(Method::kInvalidateRangeEnd)) != 0) {
-    ops.invalidate_range_end = nullptr;
-  }
+  Without(unimplemented, Method::kRelease, &ops.release);
+  Without(unimplemented, Method::kClearFlushYoung, &ops.clear_flush_young);
+  Without(unimplemented, Method::kInvalidatePage, &ops.invalidate_page);
+  Without(unimplemented, Method::kInvalidateRangeStart,
+          &ops.invalidate_range_start);
+  Without(unimplemented, Method::kInvalidateRangeEnd,
+          &ops.invalidate_range_end);
   return ops;
 }
-
-// Ops tables are constants: one for each set of missing methods.
-constexpr uint32_t kMethodBits = 6;
-using Tables = std::array<mmu_notifier_ops, size_t{2} << kMethodBits>;
-
-constexpr Tables AllOps() {
-  Tables tables = {};
-  for (uint32_t bits = 0; bits < (1U << kMethodBits); ++bits) {
-    tables[bits] = Ops(false, bits);
-    tables[bits | (1U << kMethodBits)] = Ops(true, bits);
-  }
-  return tables;
-}
-
-constexpr Tables kTables = AllOps();
 
 }  // namespace
 
-const mmu_notifier_ops* OpsFor(bool remote, uint32_t unimplemented) {
-  const uint32_t bits = unimplemented & ((1U << kMethodBits) - 1);
-  return &kTables[bits | (remote ? 1U << kMethodBits : 0)];
+void SetOps(device* dev) {
+  const Behaviour& behaviour = dev->behaviour;
+  trace::LogRange(&dev->ops, sizeof dev->ops);
+  dev->ops = Ops(dev->remote, behaviour.unimplemented);
+  if (!dev->remote) {
+    AddPageMethods(behaviour.implemented, &dev->ops);
+  }
+  trace::LogRange(&dev->mn.ops, sizeof dev->mn.ops);
+  dev->mn.ops = &dev->ops;
+  trace::LogRange(&dev->interval.ops, sizeof dev->interval.ops);
+  dev->interval.ops = IntervalOpsFor(
+      dev->remote,
+      (behaviour.implemented & Bit(Method::kInvalidateRangeStart)) != 0);
 }
 
 }  // namespace mmfault::device

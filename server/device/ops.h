@@ -6,18 +6,13 @@
 #ifndef MMFAULT_SERVER_DEVICE_OPS_H_
 #define MMFAULT_SERVER_DEVICE_OPS_H_
 
-#include <cstdint>
-
 #include "server/device/device.h"
 
 namespace mmfault::device {
 
-// The ops table for a device; a method whose bit (by Method) is set in
-// `unimplemented` is null in it, so protocols see a driver without it.
-const notifier::mmu_notifier_ops* OpsFor(bool remote, uint32_t unimplemented);
-
-// Takes mappings out of the table; the caller holds dev->lock.
-void DropLocked(device* dev, uint64_t start, uint64_t end);
+// Makes the device's tables of methods: what it does not have is null, so
+// protocols see a driver without it.
+void SetOps(device* dev);
 
 }  // namespace mmfault::device
 

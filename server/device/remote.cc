@@ -4,7 +4,7 @@
 #include "server/device/remote.h"
 
 #include "server/base/check.h"
-#include "server/device/ops.h"
+#include "server/device/sptes.h"
 #include "server/kernel/errno.h"
 #include "server/notifier/registration.h"
 
@@ -14,6 +14,7 @@ namespace {
 // The folder's part of a world.
 struct RemoteState {
   sched::Object object;
+  const notifier::Protocol* protocol;  // constant
   Cell<uint64_t> next_number;
   Cell<pending_callback*> first;
 };
@@ -42,7 +43,8 @@ struct AwaitAnswer : kernel::Point {
 };
 
 pending_callback* NewPending(device* dev, Method method, mm_struct* mm,
-                             const mmu_notifier_range& range, bool has_reason) {
+                             const mmu_notifier_range& range, bool has_reason,
+                             uint64_t cur_seq) {
   sched::World* world = kernel::ThisWorld();
   RemoteState* state = State(world);
   auto* callback = world->New<pending_callback>(trace::ObjType::kNone);
@@ -61,6 +63,7 @@ pending_callback* NewPending(device* dev, Method method, mm_struct* mm,
   callback->start = range.start;
   callback->end = range.end;
   callback->step = world->state().step_count;
+  callback->cur_seq = cur_seq;
   callback->mm = mm;
   Cell<pending_callback*>* link = &state->first;
   while (*link != nullptr) {
@@ -79,30 +82,39 @@ void Unlink(RemoteState* state, pending_callback* callback) {
 }
 
 // The retry protocol's numbers, which faults that the server runs for the
-// client check. As in device/ops.cc.
-void Account(device* dev, Method method, int rc) {
-  if (method == Method::kInvalidateRangeStart && rc == 0) {
-    dev->invalidate_count += 1;
-  } else if (method != Method::kInvalidateRangeStart) {
-    dev->invalidate_seq += 1;
+// client check. As the methods of a modelled device.
+void Account(device* dev, const pending_callback& callback) {
+  const bool done = callback.rc == 0;
+  switch (callback.method) {
+    case Method::kInvalidateRangeStart:
+      dev->invalidate_count += done ? 1 : 0;
+      return;
+    case Method::kIntervalInvalidate:
+      if (callback.rc >= 0) {
+        dev->interval.invalidate_seq = callback.cur_seq;
+      }
+      return;
+    case Method::kInvalidateRangeEnd:
+      dev->invalidate_count -= dev->invalidate_count != 0 ? 1 : 0;
+      break;
+    case Method::kRelease:
+      dev->stopped = true;
+      break;
+    default:
+      break;
   }
-  if (method == Method::kInvalidateRangeEnd && dev->invalidate_count != 0) {
-    dev->invalidate_count -= 1;
-  }
-  if (method == Method::kRelease) {
-    dev->stopped = true;
-  }
+  dev->invalidate_seq += 1;
 }
 
 // What the client says to have done takes effect under the device's lock: a
 // mapping that passed the check and is not installed yet goes first.
 Task<> Apply(device* dev, const pending_callback* callback) {
   const Method method = callback->method;
-  if (method == Method::kClearFlushYoung) {
+  if (method == Method::kClearFlushYoung || method == Method::kFreeNotifier) {
     co_return;
   }
   co_await kernel::spin_lock(&dev->lock, "device_remote_answer");
-  Account(dev, method, callback->rc);
+  Account(dev, *callback);
   if (callback->dropped_range) {
     DropLocked(dev, callback->start, callback->end);
   }
@@ -122,10 +134,16 @@ void CheckAnswer(const pending_callback& callback) {
 
 }  // namespace
 
-void InitDevices(sched::World* world) {
+void InitDevices(sched::World* world, const notifier::Protocol* protocol) {
   auto* state = world->New<RemoteState>(trace::ObjType::kNone);
   CHECK(state != nullptr);
+  trace::LogRange(&state->protocol, sizeof state->protocol);
+  state->protocol = protocol;
   world->state().devices = state;
+}
+
+const notifier::Protocol* CurrentProtocol() {
+  return State(kernel::ThisWorld())->protocol;
 }
 
 void SetRemoteHub(sched::World* world, RemoteHub* hub) {
@@ -170,12 +188,14 @@ pending_callback* FirstPending(sched::World* world) {
 }
 
 Task<int> CallRemote(device* dev, Method method, mm_struct* mm,
-                     const mmu_notifier_range& range, bool has_reason) {
+                     const mmu_notifier_range& range, bool has_reason,
+                     uint64_t cur_seq) {
   dev->deliveries[static_cast<size_t>(method)] += 1;
   co_await kernel::FaultPoint(faults::Point::kDeviceCallback, mm->object.id);
   sched::World* world = kernel::ThisWorld();
   auto* hub = static_cast<RemoteHub*>(world->outside());
-  pending_callback* callback = NewPending(dev, method, mm, range, has_reason);
+  pending_callback* callback =
+      NewPending(dev, method, mm, range, has_reason, cur_seq);
   if (hub != nullptr) {
     hub->OnCallback(*callback);
   }

@@ -36,6 +36,7 @@ struct pending_callback {
   uint64_t start;
   uint64_t end;
   uint64_t step;
+  uint64_t cur_seq;  // kIntervalInvalidate; else 0
   mm_struct* mm;
   Cell<bool> answered;
   Cell<int32_t> rc;
@@ -72,12 +73,15 @@ pending_callback* FirstPending(sched::World* world);
 // The callback of that number that has no answer yet; null when none.
 pending_callback* FindPending(sched::World* world, uint64_t number);
 
-// Per-world state of this folder; call once, after InitMm.
-void InitDevices(sched::World* world);
+// Per-world state of this folder; call once, after InitMm. `protocol` is the
+// world's, whose functions drivers call.
+void InitDevices(sched::World* world, const notifier::Protocol* protocol);
+const notifier::Protocol* CurrentProtocol();
 
 // The method of a remote device: delivers and waits.
 Task<int> CallRemote(device* dev, Method method, mm_struct* mm,
-                     const mmu_notifier_range& range, bool has_reason);
+                     const mmu_notifier_range& range, bool has_reason,
+                     uint64_t cur_seq = 0);
 
 }  // namespace mmfault::device
 

@@ -146,6 +146,9 @@ inline LockPoint spin_lock(spinlock_t* l, const char* where) {
 inline LockPoint spin_lock_nest_lock(Lock* l, const char* where) {
   return lock(l, where, Nest::kNestLock);
 }
+inline TryLockPoint spin_trylock(spinlock_t* l, const char* where) {
+  return {l, false, where};
+}
 inline UnlockPoint spin_unlock(spinlock_t* l, const char* where) {
   return unlock(l, where);
 }

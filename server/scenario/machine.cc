@@ -37,6 +37,7 @@ void Populate(mm::vm_area_struct* vma) {
     mm::page* p = nullptr;
     if (file == nullptr) {
       p = mm::alloc_page(vma->anon_vma, true, index);
+      p->exclusive = true;
     } else if (index < file->size_pages) {
       if (file->pages[index] == nullptr) {
         file->pages[index] = mm::alloc_page(file, false, index);
@@ -48,17 +49,20 @@ void Populate(mm::vm_area_struct* vma) {
     }
     const bool writable =
         file == nullptr || (vma->vm_flags & mm::VM_SHARED) != 0;
-    const uint64_t flags = writable && (vma->vm_flags & mm::VM_WRITE) != 0
-                               ? mm::Pte::kWritable
-                               : 0;
+    uint64_t flags = file == nullptr ? mm::Pte::kDirty : 0;  // written once
+    if (writable && (vma->vm_flags & mm::VM_WRITE) != 0) {
+      flags |= mm::Pte::kWritable | mm::Pte::kDirty;
+      p->dirty = true;
+    }
+    flags |= (vma->vm_flags & mm::VM_READ) == 0 ? mm::Pte::kProtNone : 0;
     mm::SetPte(vma->vm_mm, address, mm::Pte(p, flags | mm::Pte::kYoung));
     p->mapcount += 1;
   }
 }
 
 void AddVma(mm::mm_struct* mm, const VmaSetup& setup) {
-  uint64_t flags = mm::VM_READ;
-  flags |= setup.read_only ? 0 : mm::VM_WRITE;
+  uint64_t flags = setup.no_access ? 0 : mm::VM_READ;
+  flags |= setup.read_only || setup.no_access ? 0 : mm::VM_WRITE;
   flags |= setup.shared ? mm::VM_SHARED : 0;
   mm::address_space* file =
       setup.file == nullptr ? nullptr : setup.file->file.get();
@@ -99,7 +103,7 @@ Machine::Machine(const notifier::Protocol& protocol,
   sched::World::Scope scope(world_.get());
   kernel::InitKernel(world_.get());
   mm::InitMm(world_.get(), protocol.era);
-  device::InitDevices(world_.get());
+  device::InitDevices(world_.get(), &protocol);
   device::SetRemoteHub(world_.get(), this);
   world_->SetTeardown(TeardownHook);
   mm::State()->spte_owner = SpteOwnerHook;
@@ -120,8 +124,8 @@ MmRef* Machine::DeclareMm(const std::string& id) {
   return ref;
 }
 
-void Machine::CreateMm(MmRef* ref, int64_t mm_users,
-                       std::vector<VmaSetup> vmas) {
+void Machine::CreateMm(MmRef* ref, int64_t mm_users, std::vector<VmaSetup> vmas,
+                       uint64_t start_brk) {
   sched::World::Scope scope(world_.get());
   CHECK(ref->mm == nullptr);
   std::sort(vmas.begin(), vmas.end(), [](const VmaSetup& a, const VmaSetup& b) {
@@ -129,6 +133,8 @@ void Machine::CreateMm(MmRef* ref, int64_t mm_users,
   });
   mm::mm_struct* mm = mm::mm_alloc();
   mm->mm_users.counter = static_cast<int32_t>(mm_users);
+  mm->start_brk = start_brk;
+  mm->brk = start_brk;
   for (const VmaSetup& setup : vmas) {
     AddVma(mm, setup);
   }
@@ -152,12 +158,14 @@ FileRef* Machine::FindFile(std::string_view id) const {
   return Find(files_, id);
 }
 
-FileRef* Machine::CreateFile(const std::string& id, uint64_t size_pages) {
+FileRef* Machine::CreateFile(const std::string& id, uint64_t size_pages,
+                             mm::FileKind kind) {
   sched::World::Scope scope(world_.get());
   auto* ref = world_->New<FileRef>(trace::ObjType::kNone);
   CHECK(ref != nullptr);
   // A file may grow to four times its size, and at least to 64 pages.
-  ref->file = mm::NewFile(size_pages, std::max<uint64_t>(64, size_pages * 4));
+  ref->file =
+      mm::NewFile(size_pages, std::max<uint64_t>(64, size_pages * 4), kind);
   world_->SetName(ref->file->object.id, id);
   world_->SetName(ref->file->i_mmap_lock.id, "i_mmap_lock(" + id + ")");
   files_[id] = ref;

@@ -50,7 +50,7 @@ TestWorld::TestWorld(const notifier::Protocol& protocol,
     : protocol_(&protocol), world_(options), scope_(&world_) {
   kernel::InitKernel(&world_);
   mm::InitMm(&world_, protocol.era);
-  device::InitDevices(&world_);
+  device::InitDevices(&world_, &protocol);
 }
 
 void TestWorld::Do(sched::TaskEntry entry, void* arg) {

@@ -1,0 +1,39 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// sptes.h: the table of what a device maps. All of it under dev->lock.
+
+#ifndef MMFAULT_SERVER_DEVICE_SPTES_H_
+#define MMFAULT_SERVER_DEVICE_SPTES_H_
+
+#include <cstdint>
+
+#include "server/device/device.h"
+
+namespace mmfault::device {
+
+// The step that changes or uses the table.
+inline kernel::Point DeviceStep(device* dev, const char* where) {
+  return {{trace::OpKind::kWrite,
+           trace::Access::kWrite,
+           {trace::ObjType::kDevice, dev->mn.object.id},
+           where}};
+}
+
+spte* Find(const device* dev, uint64_t address);
+
+// Reports a mapping of a page that is gone, and one after release() (P23).
+void Install(device* dev, uint64_t address, mm::page* target, uint32_t page_id,
+             bool write);
+
+// Takes mappings out.
+void DropLocked(device* dev, uint64_t start, uint64_t end);
+// Those of a range that is invalidated; a device that ignores widening takes
+// what was asked for.
+void DropRange(device* dev, const mmu_notifier_range* range);
+
+void ReportStale(trace::Cause cause, const device& dev, const spte& entry);
+
+}  // namespace mmfault::device
+
+#endif  // MMFAULT_SERVER_DEVICE_SPTES_H_
