@@ -43,6 +43,9 @@ struct mmu_notifier_range {
   bool vma = false;
   // Who asked for it (MIGRATE, EXCLUSIVE): a driver may skip its own.
   void* owner = nullptr;
+  // What was asked for, where it was widened (hugetlb, THP); 0, 0: all of it.
+  uint64_t asked_start = 0;
+  uint64_t asked_end = 0;
 };
 
 // How sites that change one pte under rmap locks or the page table lock
@@ -118,6 +121,61 @@ struct Era {
   bool killable;
   // rmap walkers take the i_mmap and anon_vma locks for read (3.8/3.19 on).
   bool rmap_walk_reads;
+
+  // What the operations of mm/ did differently; false and 0: as in 2.6.25.
+  //
+  // range->vma is set (5.0 to 6.2): RangeOf() says so.
+  bool range_names_vma = false;
+  // munmap, a shrinking brk and mremap turn mmap_lock into a read lock before
+  // anything is unmapped (4.20 and later).
+  bool munmap_downgrades = false;
+  // mprotect announces what is populated: from the first populated pmd to the
+  // end of the pud (3.15 and later), from the first populated pud to the end of
+  // its p4d (6.12 and later). kWhole: always, all of it.
+  enum class Protect : uint8_t { kWhole, kPmd, kPud };
+  Protect mprotect = Protect::kWhole;
+  // mremap announces each stretch of at most 64 pages by itself (until 3.1).
+  bool mremap_by_stretch = true;
+  // do_wp_page() announces by start and end although page_hook is
+  // kInvalidatePage (3.7 to 4.13).
+  bool cow_by_range = false;
+  // A read of untouched memory maps the zero page (but 2.6.24 to 2.6.31).
+  bool zero_page = false;
+  // Pages of the page cache around a read fault are mapped with it, in this
+  // power of two (16 since 3.15); 0: none.
+  uint32_t fault_around_pages = 0;
+  // PageAnonExclusive: who owns a page alone may write to it whatever its
+  // reference count (5.19 and later).
+  bool anon_exclusive = false;
+  // Faults hold the lock of their VMA instead of mmap_lock (6.4 and later);
+  // DONTNEED and FREE within one VMA do (7.3).
+  bool per_vma_locks = false;
+  bool madvise_vma_lock = false;
+  // MADV_PAGEOUT first asks whether a page is young (until 6.7).
+  bool pageout_asks_young = false;
+  // A dirty page of a file is flushed under the page table lock (until 6.1).
+  bool flushes_dirty_early = false;
+  // The kernel was configured so that FOLL_FORCE is refused to /proc/pid/mem.
+  bool refuses_foll_force = false;
+
+  // Transparent huge pages, KSM, soft-dirty bits, the OOM reaper and
+  // process_mrelease() are there, as in 6.1 and later; each of them is older,
+  // but what it did before is not modelled.
+  bool huge_pages = false;
+  // mprotect makes an exclusive huge page writable at once (6.2 and later);
+  // else the next write does.
+  bool huge_protect_upgrades = false;
+  // MADV_COLLAPSE refuses a range with nothing writable in it (until 6.17).
+  bool collapse_needs_writable = false;
+  // A write to the huge zero page gets a huge page (6.13 and later); else the
+  // entry is split.
+  bool huge_zero_page_cow = false;
+  // retract_page_tables() holds i_mmap alone, and private copies do not stop it
+  // (6.5 and later); else mmap_lock for write too, if it can be had.
+  bool retracts_without_mmap_lock = false;
+  // The reaper says CLEAR and begins with the highest VMA (6.18 and later);
+  // before, UNMAP and the lowest.
+  bool reaps_backwards = false;
 };
 
 }  // namespace mmfault::mm

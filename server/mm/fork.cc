@@ -8,11 +8,14 @@
 #include "server/kernel/errno.h"
 #include "server/kernel/slab.h"
 #include "server/mm/era.h"
+#include "server/mm/khugepaged.h"
+#include "server/mm/ksm.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/page.h"
 #include "server/mm/rmap.h"
 #include "server/mm/vma.h"
+#include "server/mm/vma_lock.h"
 
 namespace mmfault::mm {
 namespace {
@@ -59,7 +62,10 @@ sched::Task<> __mmdrop(mm_struct* mm) {
   kernel::ThisWorld()->Delete(mm);
 }
 
+// Kernel: kernel/fork.c:dup_mmap(), the body of its loop, v6.1. Differs: what
+// may fail is the child's page tables.
 sched::Task<int> DupVma(mm_struct* child, vm_area_struct* vma) {
+  co_await vma_start_write(vma);
   vm_area_struct* copy = NewVma(child, vma->vm_start, vma->vm_end,
                                 vma->vm_flags, vma->vm_file, vma->vm_pgoff);
   InsertVma(copy);
@@ -72,6 +78,12 @@ sched::Task<int> DupVma(mm_struct* child, vm_area_struct* vma) {
   kernel::kfree(tables);
   const int rc = co_await copy_page_range(child, copy, vma, failed);
   co_return rc;
+}
+
+sched::Task<> mmput_async_fn(void* arg) {
+  auto* mm = static_cast<mm_struct*>(arg);
+  co_await exit_mmap(mm);
+  co_await mmdrop(mm);
 }
 
 }  // namespace
@@ -133,6 +145,30 @@ sched::Task<> mmput(mm_struct* mm) {
   }
 }
 
+// Rule: exit_mmap() sleeps and takes mmap_lock, so who may do neither leaves it
+// to a worker. Kernel: kernel/fork.c:mmput_async(), v6.1. Differs: where the
+// world has no room for a worker, the caller does it.
+sched::Task<> mmput_async(mm_struct* mm) {
+  co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
+  if (mm->revoked_pins != 0) {
+    mm->revoked_pins -= 1;
+    co_return;
+  }
+  const bool last = co_await kernel::atomic_dec_and_test(
+      &mm->mm_users, mm->users_key(), trace::Cause::kMmUsersBelowZero,
+      "mmput_async");
+  if (!last) {
+    co_return;
+  }
+  sched::TaskRecord* worker = kernel::ThisWorld()->Spawn(mmput_async_fn, mm);
+  if (worker == nullptr) {
+    co_await mmput_async_fn(mm);
+    co_return;
+  }
+  worker->detached = true;
+  kernel::ThisWorld()->SetName(worker->object.id, "kworker");
+}
+
 sched::Task<> mmgrab(mm_struct* mm) {
   co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
   co_await kernel::atomic_inc(&mm->mm_count, mm->count_key(), "mmgrab");
@@ -148,19 +184,43 @@ sched::Task<> mmdrop(mm_struct* mm) {
   }
 }
 
+// Rule: the parent's mmap_lock is held for write throughout, its TLBs are
+// flushed at the end, and the child gets no notifiers. Kernel:
+// kernel/fork.c:dup_mmap(), v6.1.
 sched::Task<int> dup_mmap(mm_struct* child, mm_struct* parent) {
-  int rc =
-      co_await kernel::lock(&parent->mmap_sem, "dup_mmap", kernel::Nest::kNo,
-                            era().killable ? kernel::Wait::kKillable
-                                           : kernel::Wait::kUninterruptible);
+  int rc = co_await mmap_write_lock(parent, "dup_mmap");
   if (rc != 0) {
     co_return rc;
   }
+  child->start_brk = parent->start_brk.get();
+  child->brk = parent->brk.get();
+  if (parent->ksm != nullptr) {
+    co_await __ksm_enter(child);
+  }
+  if ((parent->flags & MMF_VM_HUGEPAGE) != 0) {  // khugepaged_fork()
+    child->flags |= MMF_VM_HUGEPAGE;
+    co_await mmgrab(child);
+  }
   for (vm_area_struct* vma = parent->mmap; vma != nullptr && rc == 0;
        vma = vma->vm_next) {
-    rc = co_await DupVma(child, vma);
+    if ((vma->vm_flags & VM_DONTCOPY) == 0) {
+      rc = co_await DupVma(child, vma);
+    }
   }
-  co_await kernel::up_write(&parent->mmap_sem, "dup_mmap");
+  co_await NotifyPteFlush(parent, 0, UINT64_MAX);  // flush_tlb_mm()
+  co_await mmap_write_unlock(parent, "dup_mmap");
+  co_return rc;
+}
+
+// Kernel: fs/exec.c:exec_mmap(), v6.1.
+sched::Task<int> exec_mmap(mm_struct* old) {
+  const int rc = co_await kernel::LockPoint(
+      &old->mmap_sem, true,
+      era().killable ? kernel::Wait::kKillable : kernel::Wait::kUninterruptible,
+      kernel::Nest::kNo, "exec_mmap");
+  if (rc == 0) {
+    co_await kernel::up_read(&old->mmap_sem, "exec_mmap");
+  }
   co_return rc;
 }
 

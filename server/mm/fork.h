@@ -28,6 +28,8 @@ sched::Task<> mmget(mm_struct* mm);
 sched::Task<bool> mmget_not_zero(mm_struct* mm);
 // A user less; the last one runs exit_mmap() here and drops the struct. Sleeps.
 sched::Task<> mmput(mm_struct* mm);
+// The same, but it is a worker that runs exit_mmap(). Never sleeps.
+sched::Task<> mmput_async(mm_struct* mm);
 
 sched::Task<> mmgrab(mm_struct* mm);
 // The last one frees the struct and what hangs on it: __mmdrop().
@@ -37,6 +39,10 @@ sched::Task<> mmdrop(mm_struct* mm);
 // killably; the child is complete, or has what was copied so far and is to be
 // put by the caller. Notifiers are not copied.
 sched::Task<int> dup_mmap(mm_struct* child, mm_struct* parent);
+
+// execve(): waits until nobody changes the old map any more. 0, or -EINTR:
+// nothing has happened. The caller then uses another mm and puts the old one.
+sched::Task<int> exec_mmap(mm_struct* old);
 
 }  // namespace mmfault::mm
 

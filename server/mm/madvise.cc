@@ -1,17 +1,15 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Operations that change translations without changing the list of VMAs much:
-// madvise, mprotect, truncate, reclaim, writeback.
-
 #include "server/kernel/errno.h"
-#include "server/mm/era.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/page_table.h"
-#include "server/mm/rmap.h"
+#include "server/mm/swap.h"
 #include "server/mm/unlocked_flush.h"
 #include "server/mm/vma.h"
+#include "server/mm/vma_lock.h"
+#include "server/mm/vmscan.h"
 
 namespace mmfault::mm {
 namespace {
@@ -19,158 +17,184 @@ namespace {
 uint64_t Min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 uint64_t Max(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-sched::Task<> ProtectRange(vm_area_struct* vma) {
-  mm_struct* mm = vma->vm_mm;
-  const uint64_t end = vma->vm_end;
-  const uint64_t first = NextMapped(mm, vma->vm_start, end);
-  if (first >= end) {
-    co_return;  // nothing populated: nobody is told
+// One entry of MADV_FREE: the page is clean and old from here on, and reclaim
+// may drop it; a swap entry is dropped at once. Kernel: mm/madvise.c:
+// madvise_free_pte_range(), v6.1.
+void FreePte(mm_struct* mm, uint64_t address, mmu_gather* tlb) {
+  const Pte pte = LookupPte(mm, address);
+  if (pte.swapped()) {
+    SetPte(mm, address, Pte());
+    page* cached = swap_free(pte.swap());
+    if (cached != nullptr) {
+      tlb_remove_page(tlb, cached);
+    }
+    return;
   }
-  mmu_notifier_range range{mm, vma->vm_start, end, Event::kProtectionVma, true};
+  page* p = pte.target();
+  if (p == nullptr || p == State()->zero_page || p->mapcount != 1) {
+    return;
+  }
+  if (pte.young() || pte.dirty()) {
+    SetPte(mm, address, pte.Without(Pte::kYoung | Pte::kDirty));
+    tlb_remove_tlb_entry(tlb, mm, address);
+  }
+  p->lazyfree = p->anonymous.get();
+}
+
+// Kernel: mm/madvise.c:madvise_free_single_vma(), v6.1. Differs: pages keep
+// their contents until they are dropped, which nobody can tell.
+sched::Task<int> madvise_free(vm_area_struct* vma, uint64_t start,
+                              uint64_t end) {
+  if (vma->vm_file != nullptr) {
+    co_return -EINVAL;
+  }
+  mm_struct* mm = vma->vm_mm;
+  mmu_notifier_range range = RangeOf(vma, start, end, Event::kClear);
+  mmu_gather tlb;
   co_await NotifyRangeStart(&range);
-  co_await kernel::spin_lock(&mm->page_table_lock, "change_pte_range");
-  for (uint64_t address = first; address < end;
-       address = NextMapped(mm, address + kPageSize, end)) {
-    co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
-                            PteKey(mm, address), "change_pte_range"}};
-    const Pte pte = LookupPte(mm, address);
-    if (pte.present()) {
-      SetPte(mm, address, Pte(pte.target(), Pte::kYoung));
+  if (NextMapped(mm, start, end) < end) {
+    co_await kernel::spin_lock(&mm->page_table_lock, "madvise_free_pte_range");
+    for (uint64_t address = NextMapped(mm, start, end); address < end;
+         address = NextMapped(mm, address + kPageSize, end)) {
+      co_await PtePoint(mm, address, "madvise_free_pte_range");
+      FreePte(mm, address, &tlb);
+    }
+    co_await UnlockPageTable(mm, "madvise_free_pte_range");
+  }
+  co_await NotifyRangeEnd(&range);
+  co_await tlb_finish_mmu(&tlb);
+  co_return 0;
+}
+
+// Kernel: mm/madvise.c:madvise_remove(), v6.1. Rule: the hole is punched
+// without mmap_lock: the file's mappings are found by i_mmap, this one's among
+// them.
+sched::Task<int> madvise_remove(vm_area_struct* vma, uint64_t start,
+                                uint64_t end) {
+  mm_struct* mm = vma->vm_mm;
+  address_space* file = vma->vm_file;
+  if (file == nullptr) {
+    co_return -EINVAL;
+  }
+  constexpr uint64_t kNeeded = VM_SHARED | VM_WRITE;
+  if ((vma->vm_flags & kNeeded) != kNeeded) {
+    co_return -EACCES;
+  }
+  const uint64_t first = linear_page_index(vma, start);
+  co_await kernel::up_read(&mm->mmap_sem, "madvise_remove");
+  const int rc = co_await punch_hole(file, first, (end - start) >> kPageShift);
+  co_await kernel::down_read(&mm->mmap_sem, "madvise_remove");
+  co_return rc;
+}
+
+sched::Task<int> madvise_dontfork(vm_area_struct* vma, uint64_t start,
+                                  uint64_t end) {
+  const vm_area_struct* now =
+      co_await vma_modify_flags(vma, start, end, vma->vm_flags | VM_DONTCOPY);
+  co_return now == nullptr ? -ENOMEM : 0;
+}
+
+// Kernel: mm/madvise.c:madvise_vma_behavior(), v6.1.
+sched::Task<int> OneVma(vm_area_struct* vma, uint64_t start, uint64_t end,
+                        Advice advice) {
+  int rc = 0;
+  switch (advice) {
+    case Advice::kDontneed:
+      co_await zap_page_range(vma, start, end);
+      break;
+    case Advice::kFree:
+      rc = co_await madvise_free(vma, start, end);
+      break;
+    case Advice::kCold:
+      co_await madvise_cold_or_pageout(vma, start, end, false);
+      break;
+    case Advice::kPageout:
+      co_await madvise_cold_or_pageout(vma, start, end, true);
+      break;
+    case Advice::kRemove:
+      rc = co_await madvise_remove(vma, start, end);
+      break;
+    case Advice::kDontfork:
+      rc = co_await madvise_dontfork(vma, start, end);
+      break;
+  }
+  co_return rc;
+}
+
+// Rule: a hole is remembered and the walk goes on; an error ends it. The VMA is
+// looked up again each time: the operation may have let go of mmap_lock or
+// merged it. Kernel: mm/madvise.c:madvise_walk_vmas(), v6.1.
+sched::Task<int> WalkVmas(mm_struct* mm, uint64_t start, uint64_t end,
+                          Advice advice) {
+  int rc = 0;
+  uint64_t at = start;
+  while (at < end) {
+    vm_area_struct* vma = find_vma(mm, at);
+    if (vma == nullptr || vma->vm_start >= end) {
+      co_return -ENOMEM;
+    }
+    rc = vma->vm_start > at ? -ENOMEM : rc;
+    const uint64_t from = Max(at, vma->vm_start);
+    at = Min(end, vma->vm_end);
+    const int error = co_await OneVma(vma, from, at, advice);
+    if (error != 0) {
+      co_return error;
     }
   }
-  co_await kernel::spin_unlock(&mm->page_table_lock, "change_pte_range");
-  co_await NotifyRangeEnd(&range);
+  co_return rc;
 }
 
-// One VMA of one mm, seen from the file: mmap_sem is not held.
-sched::Task<> UnmapMapping(vm_area_struct* vma, uint64_t first_page) {
-  const uint64_t vma_end_page = vma->vm_pgoff + VmaPages(vma);
-  if (vma_end_page <= first_page) {
-    co_return;
+// Whether it was done under the lock of its only VMA. Kernel: mm/madvise.c:
+// try_vma_read_lock(), v6.16.
+sched::Task<bool> UnderVmaLock(mm_struct* mm, uint64_t start, uint64_t end,
+                               Advice advice, int* rc) {
+  vm_area_struct* vma = co_await lock_vma_under_rcu(mm, start);
+  if (vma == nullptr) {
+    co_return false;
   }
-  const uint64_t from = Max(vma->vm_pgoff, first_page);
-  const uint64_t start = vma->vm_start + ((from - vma->vm_pgoff) << kPageShift);
-  co_await zap_page_range(vma, start, vma->vm_end);
+  const bool whole = end <= vma->vm_end;
+  if (whole) {
+    *rc = co_await OneVma(vma, start, end, advice);
+  }
+  co_await vma_end_read(vma);
+  co_return whole;
 }
 
-// Rule: a page leaves the page cache only while nobody but the cache and the
-// caller refers to it, and only if truncate has not taken it out before.
-// Kernel: mm/vmscan.c:__remove_mapping(), v6.1. True: the cache's reference is
-// the caller's to put.
-bool RemoveMapping(page* p) {
-  if (p->anonymous || p->refcount.counter != 2) {
-    return false;
+sched::Task<int> UnderReadLock(mm_struct* mm, uint64_t start, uint64_t end,
+                               Advice advice) {
+  if (era().madvise_vma_lock &&
+      (advice == Advice::kDontneed || advice == Advice::kFree)) {
+    int rc = 0;
+    const bool done = co_await UnderVmaLock(mm, start, end, advice, &rc);
+    if (done) {
+      co_return rc;
+    }
   }
-  auto* file = static_cast<address_space*>(p->mapping.get());
-  if (file->pages[p->index] != p) {
-    return false;
-  }
-  file->pages[p->index] = nullptr;
-  return true;
+  co_await kernel::down_read(&mm->mmap_sem, "do_madvise");
+  const int rc = co_await WalkVmas(mm, start, end, advice);
+  co_await kernel::up_read(&mm->mmap_sem, "do_madvise");
+  co_return rc;
 }
 
 }  // namespace
 
-sched::Task<int> do_mprotect(mm_struct* mm, uint64_t start, uint64_t end,
-                             uint64_t flags) {
-  co_await kernel::down_write(&mm->mmap_sem, "do_mprotect_pkey");
-  co_await split_vma(mm, start);
-  co_await split_vma(mm, end);
-  uint64_t covered = start;
-  for (vm_area_struct* vma = find_vma(mm, start);
-       vma != nullptr && vma->vm_start == covered && covered < end;
-       vma = vma->vm_next) {
-    const uint64_t keep = vma->vm_flags & VM_SHARED;
-    const bool same = vma->vm_flags == (flags | keep);
-    vma->vm_flags = flags | keep;
-    if (!same) {
-      co_await ProtectRange(vma);
+// Kernel: mm/madvise.c:do_madvise(), v6.1 and v7.0.
+sched::Task<int> do_madvise(mm_struct* mm, uint64_t start, uint64_t end,
+                            Advice advice) {
+  int rc = 0;
+  if (advice != Advice::kDontfork) {
+    rc = co_await UnderReadLock(mm, start, end, advice);
+    if (advice == Advice::kDontneed && FlushesWithoutLock()) {
+      co_await FlushWithoutLock(mm, start, end);
     }
-    covered = vma->vm_end;
+    co_return rc;
   }
-  co_await kernel::up_write(&mm->mmap_sem, "do_mprotect_pkey");
-  co_return covered < end ? -ENOMEM : 0;
-}
-
-sched::Task<int> madvise_dontneed(mm_struct* mm, uint64_t start, uint64_t end) {
-  co_await kernel::down_read(&mm->mmap_sem, "madvise_dontneed");
-  uint64_t covered = start;
-  bool hole = false;
-  vm_area_struct* vma = find_vma(mm, start);
-  while (vma != nullptr && vma->vm_start < end) {
-    hole = hole || vma->vm_start > covered;
-    co_await zap_page_range(vma, Max(start, vma->vm_start),
-                            Min(end, vma->vm_end));
-    covered = vma->vm_end;
-    vma = vma->vm_next;
+  rc = co_await mmap_write_lock(mm, "do_madvise");
+  if (rc == 0) {
+    rc = co_await WalkVmas(mm, start, end, advice);
+    co_await mmap_write_unlock(mm, "do_madvise");
   }
-  co_await kernel::up_read(&mm->mmap_sem, "madvise_dontneed");
-  if (FlushesWithoutLock()) {
-    co_await FlushWithoutLock(mm, start, end);
-  }
-  co_return hole || covered < end ? -ENOMEM : 0;
-}
-
-// Rule: mappings go first, under the i_mmap lock alone; then the pages.
-// Kernel: mm/truncate.c:truncate_pagecache(), mm/memory.c:
-// unmap_mapping_range(), v2.6.25 and v6.1. Differs: the second unmap pass of
-// truncate_pagecache() is left out.
-sched::Task<int> do_truncate(address_space* file, uint64_t size_pages) {
-  if (size_pages > file->size_max) {
-    co_return -EINVAL;
-  }
-  const uint64_t old_size = file->size_pages;
-  co_await kernel::Store(file->size_pages, size_pages, "i_size_write");
-  if (size_pages >= old_size) {
-    co_return 0;
-  }
-  co_await RmapWalkLock(&file->i_mmap_lock, "unmap_mapping_range");
-  for (vm_area_struct* vma = file->i_mmap; vma != nullptr;
-       vma = vma->shared_next) {
-    co_await UnmapMapping(vma, size_pages);
-  }
-  co_await RmapWalkUnlock(&file->i_mmap_lock, "unmap_mapping_range");
-  // To the very end: the file may have grown since old_size was read.
-  for (uint64_t index = size_pages; index < file->size_max; ++index) {
-    page* p = file->pages[index];
-    if (p != nullptr) {
-      file->pages[index] = nullptr;
-      co_await put_page(p);
-    }
-  }
-  co_return 0;
-}
-
-sched::Task<int> reclaim_page(mm_struct* mm, uint64_t address) {
-  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
-                          PteKey(mm, address), "shrink_page_list"}};
-  const Pte pte = LookupPte(mm, address);
-  if (!pte.present() || pte.target() == State()->zero_page) {
-    co_return -ENOENT;
-  }
-  page* p = pte.target();
-  get_page(p);  // isolated from the LRU
-  co_await try_to_unmap(p);
-  const bool dropped = RemoveMapping(p);
-  if (dropped) {
-    co_await put_page(p);
-  }
-  co_await put_page(p);
-  co_return 0;
-}
-
-sched::Task<int> writeback(address_space* file, uint64_t first_page,
-                           uint64_t end_page) {
-  for (uint64_t index = first_page;
-       index < end_page && index < file->size_pages; ++index) {
-    page* p = file->pages[index];
-    if (p != nullptr) {
-      get_page(p);
-      co_await page_mkclean(p);
-      co_await put_page(p);
-    }
-  }
-  co_return 0;
+  co_return rc;
 }
 
 }  // namespace mmfault::mm

@@ -17,6 +17,7 @@
 #ifndef MMFAULT_SERVER_MM_MM_TYPES_H_
 #define MMFAULT_SERVER_MM_MM_TYPES_H_
 
+#include <array>
 #include <cstdint>
 
 #include "server/kernel/lock.h"
@@ -50,7 +51,37 @@ struct page {
       spte_count;        // device mappings of it: must be 0 when it is freed
   Cell<uint64_t> index;  // page offset in its mapping or anon_vma
   Cell<void*> mapping;   // address_space*, or anon_vma* if anonymous
+  Cell<struct swap_entry*> swap;  // it is in the swap cache as this
   Cell<bool> anonymous;
+  Cell<bool> exclusive;  // PageAnonExclusive: one pte's alone
+  Cell<bool> lazyfree;   // MADV_FREE: reclaim drops it
+  Cell<bool> dirty;      // of a file on a disk: to be written back
+  // 9: a folio of kHugePages pages that is one page here: one reference count,
+  // one number, and the index of its first. 0: 4096 bytes.
+  Cell<uint8_t> order;
+  Cell<uint8_t> value;  // the byte that fills it; of a folio: the last written
+  Cell<struct ksm_stable_node*> ksm;  // PageKsm: the node it is shared by
+};
+
+// A place in the swap area: ptes refer to it, and a page that was read back or
+// not yet let go.
+struct swap_entry {
+  Object object;
+  Cell<uint32_t> count;  // ptes
+  Cell<page*> cached;    // one reference of it; null when it is only on disk
+  Cell<uint8_t> value;   // page::value
+};
+
+inline constexpr uint8_t kHugeOrder = 9;
+inline constexpr uint64_t kHugePages = uint64_t{1} << kHugeOrder;
+inline constexpr uint64_t kHugeSize = kHugePages << kPageShift;
+
+// What is below a page cache.
+enum class FileKind : uint8_t {
+  kShmem = 0,  // swapped out, never written back
+  kDisk = 1,   // written back
+  kRam = 2,    // never taken away
+  kHugetlb = 3,
 };
 
 // A file's reverse map and page cache.
@@ -59,10 +90,11 @@ struct address_space {
   kernel::Lock i_mmap_lock;      // spinlock; mutex from 3.0; rwsem from 3.19
   Cell<vm_area_struct*> i_mmap;  // i_mmap_lock; by file offset, then age
   Cell<vm_area_struct*> i_mmap_last;
-  Cell<uint64_t> flags;  // AS_*
-  Cell<uint64_t> size_pages;
+  Cell<uint64_t> flags;              // AS_*
+  Cell<uint64_t> size_pages;         // a partial last page counts
   Cell<kernel::Cell<page*>*> pages;  // page cache, size_max entries
   uint64_t size_max;
+  FileKind kind;  // constant
 };
 inline constexpr uint64_t AS_MM_ALL_LOCKS = 1;
 
@@ -88,7 +120,7 @@ struct anon_vma_chain {
 };
 
 struct vm_area_struct {
-  Object object;
+  Object object;  // spare: mm_lock_seq when it was locked for write
   Cell<uint64_t> vm_start;
   Cell<uint64_t> vm_end;
   Cell<mm_struct*> vm_mm;
@@ -108,6 +140,10 @@ struct vm_area_struct {
 inline constexpr uint64_t VM_READ = 0x1;
 inline constexpr uint64_t VM_WRITE = 0x2;
 inline constexpr uint64_t VM_SHARED = 0x8;
+inline constexpr uint64_t VM_DONTCOPY = 0x20000;
+inline constexpr uint64_t VM_HUGEPAGE = 0x20000000;
+inline constexpr uint64_t VM_NOHUGEPAGE = 0x40000000;
+inline constexpr uint64_t VM_MERGEABLE = 0x80000000;
 // Bits of the seed's proposal: the class I (i_mmap) or class A (anon_vma) lock
 // of this VMA was taken through it.
 inline constexpr uint64_t VM_MM_LOCK_I = uint64_t{1} << 40;
@@ -144,6 +180,16 @@ struct mm_struct {
   // ForceTeardown(KILL): users that belong to no task and are still to be put.
   Cell<uint32_t> orphan_users;
 
+  Cell<uint32_t> flags;      // MMF_*; atomic bits in the kernel
+  Cell<struct ksm_mm*> ksm;  // its slot with ksmd; null: none
+
+  Cell<uint64_t> start_brk;  // 0: no heap
+  Cell<uint64_t> brk;        // mmap_sem
+
+  // Per-VMA locks (mm/vma_lock.h).
+  Cell<uint32_t> mm_lock_seq;  // mmap_sem for write
+  sched::WaitSet vma_waiters;
+
   // Owned by the protocol: its list head or its subscriptions object.
   Cell<void*> subscriptions;
 
@@ -151,6 +197,28 @@ struct mm_struct {
 
   ObjKey users_key() const { return object.key(1); }
   ObjKey count_key() const { return object.key(2); }
+};
+
+// The memory is free, or all but: the reaper keeps off.
+inline constexpr uint32_t MMF_OOM_SKIP = 1U << 0;
+// Its memory was taken away under it: what faults in is no longer its own.
+inline constexpr uint32_t MMF_UNSTABLE = 1U << 1;
+// khugepaged holds an mm_count of it.
+inline constexpr uint32_t MMF_VM_HUGEPAGE = 1U << 2;
+
+// What a task is in the middle of, for mm/announce.h and mm/vma_lock.h.
+struct open_section {
+  Cell<mm_struct*> mm;
+  Cell<uint64_t> start;
+  Cell<uint64_t> end;
+};
+inline constexpr uint32_t kMaxOpenSections = 3;
+struct task_sections {
+  Cell<uint32_t> count;
+  std::array<open_section, kMaxOpenSections> open;  // innermost last
+  Cell<mm_struct*> page_mm;     // a pte was changed and invalidate_page is
+  Cell<uint64_t> page_address;  // still to come
+  Cell<vm_area_struct*> vma;    // whose lock it holds for read
 };
 
 // The notifier of a device that maps the page; none when nobody knows.
@@ -163,8 +231,10 @@ struct MmState {
   // Constant, too; installed by the layer that knows devices, for reports.
   SpteOwnerFn spte_owner;
   Cell<uint64_t> pages_live;
-  Cell<mm_struct*> mms;   // every mm that is not freed, newest first
-  Cell<page*> zero_page;  // what a read of untouched memory maps
+  Cell<mm_struct*> mms;         // every mm that is not freed, newest first
+  Cell<page*> zero_page;        // what a read of untouched memory maps
+  Cell<struct ksm_state*> ksm;  // from the first MADV_MERGEABLE on
+  std::array<task_sections, sched::kMaxTasks> sections;
 };
 
 inline MmState* State() {

@@ -4,20 +4,19 @@
 #include "server/mm/mmap.h"
 
 #include "server/kernel/errno.h"
+#include "server/kernel/mutant.h"
 #include "server/mm/era.h"
+#include "server/mm/hugetlb.h"
+#include "server/mm/khugepaged.h"
+#include "server/mm/ksm.h"
 #include "server/mm/memory.h"
 #include "server/mm/page_table.h"
 #include "server/mm/rmap.h"
 #include "server/mm/vma.h"
+#include "server/mm/vma_lock.h"
 
 namespace mmfault::mm {
 namespace {
-
-kernel::LockPoint LockMmForChange(mm_struct* mm, const char* where) {
-  return kernel::lock(&mm->mmap_sem, where, kernel::Nest::kNo,
-                      era().killable ? kernel::Wait::kKillable
-                                     : kernel::Wait::kUninterruptible);
-}
 
 // Takes the VMAs of a range off the mm, chained by vm_next.
 vm_area_struct* DetachVmas(mm_struct* mm, uint64_t start, uint64_t end) {
@@ -39,6 +38,13 @@ vm_area_struct* DetachVmas(mm_struct* mm, uint64_t start, uint64_t end) {
   return first;
 }
 
+sched::Task<> LockVmas(mm_struct* mm, uint64_t start, uint64_t end) {
+  for (vm_area_struct* vma = find_vma(mm, start);
+       vma != nullptr && vma->vm_start < end; vma = vma->vm_next) {
+    co_await vma_start_write(vma);
+  }
+}
+
 sched::Task<> UnlinkAll(vm_area_struct* first) {
   for (vm_area_struct* vma = first; vma != nullptr; vma = vma->vm_next) {
     co_await unlink_anon_vmas(vma);
@@ -58,16 +64,18 @@ sched::Task<> RemoveAll(vm_area_struct* vma) {
 
 sched::Task<> ZapAll(vm_area_struct* first, mmu_gather* tlb) {
   for (vm_area_struct* vma = first; vma != nullptr; vma = vma->vm_next) {
-    co_await zap_pte_range(vma->vm_mm, vma->vm_start, vma->vm_end, tlb);
+    co_await unmap_single_vma(vma, vma->vm_start, vma->vm_end, tlb);
   }
 }
 
-// Unmaps VMAs that are off the list already. Rule: the pages are freed after
+// Unmaps VMAs that are off the list already. Rule: the range that is told of is
+// the one that was asked for, holes and all; the pages are freed after
 // range_end, so the start must have stopped the device. Kernel:
-// mm/mmap.c:unmap_region(), v6.1. Differs: #v11 frees first.
+// mm/mmap.c:unmap_region(), v6.1; vms_clear_ptes(), v6.12. Differs: #v11 frees
+// first.
 sched::Task<> unmap_region(mm_struct* mm, vm_area_struct* first, uint64_t start,
                            uint64_t end) {
-  mmu_notifier_range range{mm, start, end, Event::kUnmap, true};
+  mmu_notifier_range range = RangeOf(first, start, end, Event::kUnmap);
   mmu_gather tlb;
   co_await NotifyRangeStart(&range);
   co_await kernel::FaultPoint(faults::Point::kUnmapAfterStart, mm->object.id);
@@ -83,71 +91,114 @@ sched::Task<> unmap_region(mm_struct* mm, vm_area_struct* first, uint64_t start,
   }
 }
 
-// Requires mmap_sem for write.
-sched::Task<> UnmapLocked(mm_struct* mm, uint64_t start, uint64_t end) {
-  co_await split_vma(mm, start);
-  co_await split_vma(mm, end);
-  vm_area_struct* first = DetachVmas(mm, start, end);
-  if (first == nullptr) {
-    co_return;
-  }
-  co_await unmap_region(mm, first, start, end);
-  co_await RemoveAll(first);
+// A hole in the middle of a VMA makes one VMA more.
+bool TooManyAfterHole(const mm_struct* mm, uint64_t start, uint64_t end) {
+  const vm_area_struct* vma = find_vma(mm, start);
+  return vma != nullptr && vma->vm_start < start && vma->vm_end > end &&
+         AtMapLimit(mm);
 }
 
 }  // namespace
 
-sched::Task<int> do_mmap(mm_struct* mm, uint64_t start, uint64_t end,
-                         uint64_t flags, address_space* file, uint64_t pgoff) {
-  const int rc = co_await LockMmForChange(mm, "vm_mmap_pgoff");
-  if (rc != 0) {
-    co_return rc;
-  }
-  if (mm->map_count >= kernel::ThisWorld()->options().max_map_count) {
-    co_await kernel::up_write(&mm->mmap_sem, "vm_mmap_pgoff");
+// Rule: nothing is announced where nothing was mapped. Once the VMAs are off
+// the mm nobody can find them, so since 4.20 mmap_lock is a read lock while the
+// pages go, and notifiers are called under that. Kernel: mm/mmap.c:
+// do_mas_align_munmap(), v6.1; mm/vma.c:do_vmi_align_munmap(), v6.12.
+sched::Task<int> UnmapLocked(mm_struct* mm, uint64_t start, uint64_t end,
+                             bool downgrade, bool* downgraded) {
+  *downgraded = false;
+  if (TooManyAfterHole(mm, start, end)) {
     co_return -ENOMEM;
   }
-  co_await UnmapLocked(mm, start, end);
-  vm_area_struct* vma = NewVma(mm, start, end, flags, file,
-                               file != nullptr ? pgoff : start >> kPageShift);
-  InsertVma(vma);
-  co_await vma_link_file(vma);
-  co_await kernel::up_write(&mm->mmap_sem, "vm_mmap_pgoff");
+  co_await LockVmas(mm, start, end);
+  co_await split_vma(mm, start);
+  co_await split_vma(mm, end);
+  vm_area_struct* first = DetachVmas(mm, start, end);
+  if (first == nullptr) {
+    co_return 0;
+  }
+  if (downgrade && era().munmap_downgrades) {
+    co_await mmap_write_downgrade(mm, "mmap_write_downgrade");
+    *downgraded = true;
+  }
+  co_await unmap_region(mm, first, start, end);
+  co_await RemoveAll(first);
   co_return 0;
 }
 
-sched::Task<int> do_munmap(mm_struct* mm, uint64_t start, uint64_t end) {
-  const int rc = co_await LockMmForChange(mm, "vm_munmap");
+// Kernel: mm/mmap.c:mmap_region(), v6.1. Rule: what MAP_FIXED replaces is
+// unmapped under mmap_lock for write. Differs: the limit is looked at before
+// the old mappings go.
+sched::Task<int> do_mmap(mm_struct* mm, uint64_t start, uint64_t end,
+                         uint64_t flags, address_space* file, uint64_t pgoff) {
+  int rc = co_await mmap_write_lock(mm, "vm_mmap_pgoff");
   if (rc != 0) {
     co_return rc;
   }
-  co_await UnmapLocked(mm, start, end);
-  co_await kernel::up_write(&mm->mmap_sem, "vm_munmap");
-  co_return 0;
+  bool downgraded = false;
+  rc = -ENOMEM;
+  if (!AtMapLimit(mm)) {
+    rc = co_await UnmapLocked(mm, start, end, false, &downgraded);
+  }
+  if (rc == 0) {
+    vm_area_struct* vma = NewVma(mm, start, end, flags, file,
+                                 file != nullptr ? pgoff : start >> kPageShift);
+    InsertVma(vma);
+    co_await vma_link_file(vma);
+    co_await vma_merge(vma);
+  }
+  co_await mmap_write_unlock(mm, "vm_mmap_pgoff");
+  co_return rc;
 }
 
-// Rule: notifiers are released first, while the page tables are still whole.
-// Kernel: mm/mmap.c:exit_mmap(), v6.1 and 2.6.25. Differs: no oom reaper.
+// Kernel: mm/mmap.c:__vm_munmap(), v6.1.
+sched::Task<int> do_munmap(mm_struct* mm, uint64_t start, uint64_t end) {
+  int rc = co_await mmap_write_lock(mm, "vm_munmap");
+  if (rc != 0) {
+    co_return rc;
+  }
+  bool downgraded = false;
+  rc = co_await UnmapLocked(mm, start, end, true, &downgraded);
+  if (downgraded) {
+    co_await kernel::up_read(&mm->mmap_sem, "vm_munmap");
+  } else {
+    co_await mmap_write_unlock(mm, "vm_munmap");
+  }
+  co_return rc;
+}
+
+// Rule: notifiers are released first, while the page tables are still whole;
+// then everything is unmapped under mmap_lock for read, told to intervals that
+// may still be there, and at last VMAs and pages go. Kernel: mm/mmap.c:
+// exit_mmap(), v6.1, v6.12 and 2.6.25. Differs: the TLBs of devices are not
+// flushed, since nobody is left that has one.
 sched::Task<> exit_mmap(mm_struct* mm) {
-  const bool locks = era().exit_mmap_locks;
+  const bool locks = era().exit_mmap_locks && mm->mmap != nullptr;
+  const bool late = kernel::Mutated(kernel::Mutant::kExitReleasesLate);
   mmu_gather tlb;
+  co_await ksm_exit(mm);  // these two by __mmput()
+  co_await khugepaged_exit(mm);
   co_await kernel::FaultPoint(faults::Point::kExitMmapEnter, mm->object.id);
   mm->exit_phase = ExitPhase::kReleasing;
-  if (era().release != nullptr) {
+  if (era().release != nullptr && !late) {
     co_await era().release(mm);
   }
   co_await kernel::FaultPoint(faults::Point::kExitMmapAfterRelease,
                               mm->object.id);
   mm->exit_phase = ExitPhase::kUnmapping;
   mmu_notifier_range range{mm, 0, UINT64_MAX, Event::kUnmap, true};
+  range.vma = era().range_names_vma;
   if (locks) {
     co_await kernel::down_read(&mm->mmap_sem, "exit_mmap");
     co_await NotifyRangeStart(&range);
   }
   co_await ZapAll(mm->mmap, &tlb);
+  tlb.end = 0;
   if (locks) {
     co_await NotifyRangeEnd(&range);
     co_await kernel::up_read(&mm->mmap_sem, "exit_mmap");
+    // From here on there is nothing that the OOM reaper could free.
+    mm->flags |= MMF_OOM_SKIP;
   }
   co_await kernel::FaultPoint(faults::Point::kExitMmapAfterUnmap,
                               mm->object.id);
@@ -164,6 +215,9 @@ sched::Task<> exit_mmap(mm_struct* mm) {
   FreePageTables(mm);
   if (locks) {
     co_await kernel::up_write(&mm->mmap_sem, "exit_mmap");
+  }
+  if (era().release != nullptr && late) {
+    co_await era().release(mm);
   }
   mm->exit_phase = ExitPhase::kDead;
 }

@@ -4,6 +4,9 @@
 #include "server/mm/page.h"
 
 #include "server/base/check.h"
+#include "server/mm/announce.h"
+#include "server/mm/ksm.h"
+#include "server/mm/swap.h"
 
 namespace mmfault::mm {
 namespace {
@@ -23,6 +26,9 @@ void ReportStale(const page* p) {
 void FreePage(page* p) {
   if (p->spte_count != 0) {
     ReportStale(p);
+  }
+  if (p->ksm != nullptr) {
+    ksm_page_freed(p);
   }
   State()->pages_live -= 1;
   kernel::ThisWorld()->Delete(p);
@@ -64,12 +70,36 @@ void tlb_remove_page(mmu_gather* tlb, page* p) {
   tlb->last = node;
 }
 
+void tlb_remove_tlb_entry(mmu_gather* tlb, mm_struct* mm, uint64_t address,
+                          uint64_t size) {
+  tlb->mm = mm;
+  tlb->start = address < tlb->start ? address : tlb->start;
+  tlb->end = address + size > tlb->end ? address + size : tlb->end;
+}
+
+// Rule: a device that shares the page tables is told at the flush, of the range
+// that was gathered, and only if something was there. Kernel:
+// include/asm-generic/tlb.h:tlb_flush_mmu_tlbonly(), v6.1; from v6.6 on
+// arch/x86/mm/tlb.c:flush_tlb_mm_range(). Differs: no page tables are freed, so
+// that flushes nothing either.
+sched::Task<> tlb_flush_mmu_tlbonly(mmu_gather* tlb) {
+  if (tlb->end != 0) {
+    const uint64_t start = tlb->start;
+    const uint64_t end = tlb->end;
+    tlb->start = UINT64_MAX;
+    tlb->end = 0;
+    co_await NotifyTlbFlush(tlb->mm, start, end);
+  }
+}
+
 sched::Task<> tlb_finish_mmu(mmu_gather* tlb) {
+  co_await tlb_flush_mmu_tlbonly(tlb);
   gather_node* node = tlb->first;
   tlb->first = nullptr;
   tlb->last = nullptr;
   while (node != nullptr) {
     gather_node* next = node->next;
+    free_swap_cache(node->gathered);
     co_await put_page(node->gathered);
     kernel::ThisWorld()->Delete(node);
     node = next;

@@ -37,9 +37,19 @@ struct gather_node {
 struct mmu_gather {
   gather_node* first = nullptr;
   gather_node* last = nullptr;
+  // What the TLB may still hold: from the first to the last entry changed.
+  mm_struct* mm = nullptr;
+  uint64_t start = UINT64_MAX;
+  uint64_t end = 0;
 };
 // Moves the pte's reference to the batch.
 void tlb_remove_page(mmu_gather* tlb, page* p);
+// Entries were changed that a TLB may hold.
+void tlb_remove_tlb_entry(mmu_gather* tlb, mm_struct* mm, uint64_t address,
+                          uint64_t size = kPageSize);
+// Flushes the TLB, and the devices' TLBs where the era tells them, if there is
+// anything to flush.
+sched::Task<> tlb_flush_mmu_tlbonly(mmu_gather* tlb);
 // Flushes and drops the references, one step a page.
 sched::Task<> tlb_finish_mmu(mmu_gather* tlb);
 

@@ -21,7 +21,30 @@ anon_vma* NewAnonVma(anon_vma* root) {
   return av;
 }
 
-// Links under root->lock, which the caller holds.
+// The chain after which a new one belongs; null: at the head. The first chain's
+// prev_same_anon_vma is the last one, so that adding at the end is one step.
+anon_vma_chain* PlaceOf(const anon_vma* av, const vm_area_struct* vma) {
+  anon_vma_chain* first = av->head;
+  if (first == nullptr) {
+    return nullptr;
+  }
+  anon_vma_chain* after = first->prev_same_anon_vma;
+  if (!era().rmap_walk_reads) {
+    return after;
+  }
+  while (after->vma->vm_pgoff > vma->vm_pgoff) {
+    if (after == first) {
+      return nullptr;
+    }
+    after = after->prev_same_anon_vma;
+  }
+  return after;
+}
+
+// Rule: a walk meets the VMAs in order of their offsets, the older one first;
+// before there were interval trees, in order of age. Kernel: mm/rmap.c:
+// anon_vma_chain_link(), mm/interval_tree.c, v6.1. Links under root->lock,
+// which the caller holds.
 void LinkChain(vm_area_struct* vma, anon_vma* av) {
   auto* avc = kernel::ThisWorld()->New<anon_vma_chain>(ObjType::kAnonVmaChain);
   CHECK(avc != nullptr);
@@ -30,24 +53,34 @@ void LinkChain(vm_area_struct* vma, anon_vma* av) {
   avc->same_vma = vma->anon_vma_chain;
   vma->anon_vma_chain = avc;
   anon_vma_chain* first = av->head;
-  avc->same_anon_vma = first;
-  if (first != nullptr) {
-    first->prev_same_anon_vma = avc;
+  anon_vma_chain* after = PlaceOf(av, vma);
+  anon_vma_chain* next = after != nullptr ? after->same_anon_vma.get() : first;
+  avc->same_anon_vma = next;
+  if (after != nullptr) {
+    after->same_anon_vma = avc;
+    avc->prev_same_anon_vma = after;
+  } else {
+    avc->prev_same_anon_vma =
+        first != nullptr ? first->prev_same_anon_vma.get() : avc;
+    av->head = avc;
   }
-  av->head = avc;
+  anon_vma_chain* behind = next != nullptr ? next : av->head.get();
+  behind->prev_same_anon_vma = avc;
   av->refcount += 1;
 }
 
 void UnlinkChain(anon_vma_chain* avc) {
+  anon_vma* av = avc->av;
   anon_vma_chain* next = avc->same_anon_vma;
   anon_vma_chain* prev = avc->prev_same_anon_vma;
-  if (prev != nullptr) {
+  if (av->head != avc) {
     prev->same_anon_vma = next;
   } else {
-    avc->av->head = next;
+    av->head = next;
   }
-  if (next != nullptr) {
-    next->prev_same_anon_vma = prev;
+  anon_vma_chain* behind = next != nullptr ? next : av->head.get();
+  if (behind != nullptr) {
+    behind->prev_same_anon_vma = prev;
   }
 }
 
@@ -68,7 +101,7 @@ void put_anon_vma(anon_vma* av) {
   }
 }
 
-address_space* NewFile(uint64_t size_pages, uint64_t size_max) {
+address_space* NewFile(uint64_t size_pages, uint64_t size_max, FileKind kind) {
   sched::World* world = kernel::ThisWorld();
   auto* file = world->New<address_space>(ObjType::kMapping);
   CHECK(file != nullptr);
@@ -77,6 +110,8 @@ address_space* NewFile(uint64_t size_pages, uint64_t size_max) {
   file->size_pages = size_pages;
   trace::LogRange(&file->size_max, sizeof file->size_max);
   file->size_max = size_max < size_pages ? size_pages : size_max;
+  trace::LogRange(&file->kind, sizeof file->kind);
+  file->kind = kind;
   void* pages = world->arena().Allocate(file->size_max * sizeof(void*));
   CHECK(pages != nullptr);
   file->pages = static_cast<Cell<page*>*>(pages);

@@ -20,7 +20,8 @@
 namespace mmfault::mm {
 
 // A file of `size_pages`, which may grow to `size_max`.
-address_space* NewFile(uint64_t size_pages, uint64_t size_max);
+address_space* NewFile(uint64_t size_pages, uint64_t size_max,
+                       FileKind kind = FileKind::kShmem);
 
 // The lock of an anon_vma's family.
 inline kernel::Lock* AnonLock(const anon_vma* av) { return &av->root->lock; }
@@ -55,13 +56,30 @@ void LinkFileVma(vm_area_struct* vma);
 kernel::LockPoint RmapWalkLock(kernel::Lock* lock, const char* where);
 kernel::UnlockPoint RmapWalkUnlock(kernel::Lock* lock, const char* where);
 
-// Unmaps a page from every VMA that maps it, telling the notifiers of each mm:
-// reclaim's half that matters here. The page becomes swapped out when it is
-// anonymous. Requires a reference on the page; takes the rmap lock of its kind.
+// Where a VMA would map a page, if it does cover its index; the first of a huge
+// page's that it covers.
+bool vma_address(const vm_area_struct* vma, const page* p, uint64_t* address);
+
+// One VMA that may map a page; the caller of rmap_walk() goes on.
+using RmapOne = sched::Task<> (*)(vm_area_struct* vma, page* p,
+                                  uint64_t address, void* arg);
+// Calls `one` for each VMA that covers the page's index, under the rmap lock of
+// the page's kind, until `done` (may be null). Requires a reference.
+sched::Task<> rmap_walk(page* p, RmapOne one, bool (*done)(const page* p),
+                        void* arg);
+
+// Whether anybody has used a page lately: asks the notifiers of each mm that
+// maps it. The accessed bits of the ptes are cleared and do not count.
+sched::Task<bool> folio_referenced(page* p);
+
+// Unmaps a page from every VMA that maps it, telling the notifiers of each mm.
+// An anonymous page must be in the swap cache, or lazyfree. Requires a
+// reference on the page.
 sched::Task<> try_to_unmap(page* p);
 
-// Writeback of a shared file page: write-protects every pte that maps it.
-sched::Task<> page_mkclean(page* p);
+// Writeback of a shared file page: write-protects every pte that maps it. True:
+// some pte was dirty or writable.
+sched::Task<bool> page_mkclean(page* p);
 
 }  // namespace mmfault::mm
 

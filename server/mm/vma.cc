@@ -5,7 +5,10 @@
 
 #include "server/base/check.h"
 #include "server/base/prng.h"
+#include "server/mm/huge_memory.h"
+#include "server/mm/hugetlb.h"
 #include "server/mm/rmap.h"
+#include "server/mm/vma_lock.h"
 
 namespace mmfault::mm {
 namespace {
@@ -87,6 +90,45 @@ vm_area_struct* WildVma(const vm_area_struct* vma) {
   return nullptr;
 }
 
+bool SingleChain(const vm_area_struct* vma) {
+  const anon_vma_chain* first = vma->anon_vma_chain;
+  return first == nullptr || first->same_vma == nullptr;
+}
+
+// Rule: VMAs with the same family merge; one that has none takes the other's,
+// unless that one came by a fork. Kernel: mm/mmap.c:is_mergeable_anon_vma(),
+// v6.1.
+bool SameFamily(const vm_area_struct* a, const vm_area_struct* b) {
+  const anon_vma* one = a->anon_vma;
+  const anon_vma* other = b->anon_vma;
+  return one == other || (one == nullptr && SingleChain(b)) ||
+         (other == nullptr && SingleChain(a));
+}
+
+// Kernel: mm/mmap.c:can_vma_merge_after(), v6.1.
+bool CanMerge(const vm_area_struct* below, const vm_area_struct* above) {
+  return below->vm_end == above->vm_start &&
+         below->vm_flags == above->vm_flags &&
+         below->vm_file == above->vm_file &&
+         below->vm_pgoff + VmaPages(below) == above->vm_pgoff &&
+         SameFamily(below, above);
+}
+
+sched::Task<> Absorb(vm_area_struct* below, vm_area_struct* above) {
+  co_await vma_start_write(below);
+  co_await vma_start_write(above);
+  if (below->anon_vma == nullptr) {
+    co_await anon_vma_clone(below, above);
+  }
+  DetachVma(above);
+  below->vm_end = above->vm_end.get();
+  co_await unlink_anon_vmas(above);
+  co_await unlink_file_vma(above);
+  co_await kernel::Point{{trace::OpKind::kFree, trace::Access::kWrite,
+                          above->object.key(), "vma_merge"}};
+  kernel::ThisWorld()->Delete(above);
+}
+
 }  // namespace
 
 vm_area_struct* find_vma(const mm_struct* mm, uint64_t address) {
@@ -120,6 +162,7 @@ void InsertVma(vm_area_struct* vma) {
   mm_struct* mm = vma->vm_mm;
   vm_area_struct* next = find_vma(mm, vma->vm_start);
   CHECK(next == nullptr || next->vm_start >= vma->vm_end);
+  vma_mark_new(vma);
   vm_area_struct* prev = nullptr;
   if (next != nullptr) {
     prev = next->vm_prev;
@@ -187,6 +230,8 @@ sched::Task<> split_vma(mm_struct* mm, uint64_t address) {
   if (vma == nullptr || vma->vm_start >= address) {
     co_return;
   }
+  co_await vma_adjust_trans_huge(vma, address);
+  co_await hugetlb_split(vma, address);
   vm_area_struct* upper = NewVma(mm, address, vma->vm_end, vma->vm_flags,
                                  vma->vm_file, linear_page_index(vma, address));
   // The reverse maps first: until both are whole, the lower VMA still covers
@@ -195,6 +240,44 @@ sched::Task<> split_vma(mm_struct* mm, uint64_t address) {
   co_await vma_link_file(upper);
   vma->vm_end = address;
   InsertVma(upper);
+}
+
+bool AtMapLimit(const mm_struct* mm) {
+  return mm->map_count >= kernel::ThisWorld()->options().max_map_count;
+}
+
+// Kernel: mm/mmap.c:vma_merge(), v6.1. Differs: always the upper one is taken
+// into the lower one, and a boundary between two is moved by a split and a
+// merge; while the rmaps change, a walker may meet both.
+sched::Task<vm_area_struct*> vma_merge(vm_area_struct* vma) {
+  vm_area_struct* prev = vma->vm_prev;
+  if (prev != nullptr && CanMerge(prev, vma)) {
+    co_await Absorb(prev, vma);
+    vma = prev;
+  }
+  vm_area_struct* next = vma->vm_next;
+  if (next != nullptr && CanMerge(vma, next)) {
+    co_await Absorb(vma, next);
+  }
+  co_return vma;
+}
+
+// Kernel: mm/mmap.c:vma_modify_flags(), v6.8; the same steps in
+// mm/mprotect.c:mprotect_fixup() and mm/madvise.c:madvise_update_vma() before.
+sched::Task<vm_area_struct*> vma_modify_flags(vm_area_struct* vma,
+                                              uint64_t start, uint64_t end,
+                                              uint64_t flags) {
+  mm_struct* mm = vma->vm_mm;
+  if ((vma->vm_start < start || vma->vm_end > end) && AtMapLimit(mm)) {
+    co_return nullptr;
+  }
+  co_await vma_start_write(vma);
+  co_await split_vma(mm, start);
+  co_await split_vma(mm, end);
+  vma = find_vma(mm, start);
+  vma->vm_flags = flags;
+  vma = co_await vma_merge(vma);
+  co_return vma;
 }
 
 }  // namespace mmfault::mm

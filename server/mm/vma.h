@@ -4,10 +4,9 @@
 // vma.h: the VMAs of an mm: lookup, insertion, splitting, removal.
 //
 // Models mm/mmap.c's list and tree (a treap whose priorities are a hash of the
-// start address, so its shape does not depend on history). Merging of adjacent
-// VMAs is done for a fresh anonymous mapping only when asked for; the kernel's
-// other merges are left out, because they change the number of VMAs and not
-// what notifiers see.
+// start address, so its shape does not depend on history). Adjacent VMAs that
+// are alike are merged when an operation has touched one of them, and not at
+// the setting up of an mm: notifiers are told VMA by VMA, so they can tell.
 //
 // Locking: mmap_sem for write to change, for read to look; exit_mmap of 2008
 // does both without.
@@ -54,7 +53,22 @@ inline VmaStep NextVma(vm_area_struct* vma, const char* where) {
 
 // Splits at `address` if a VMA spans it: the upper part is a new VMA with the
 // same backing. Takes the rmap locks to link it. Requires mmap_sem for write.
+// Does not look at max_map_count.
 sched::Task<> split_vma(mm_struct* mm, uint64_t address);
+
+// Whether one VMA more would be too many.
+bool AtMapLimit(const mm_struct* mm);
+
+// Merges a VMA with the one below and the one above it where they are alike;
+// returns the one that is left. Requires mmap_sem for write.
+sched::Task<vm_area_struct*> vma_merge(vm_area_struct* vma);
+
+// Gives the part [start, end) of a VMA other flags: splits, sets, merges.
+// Returns the VMA that has it now, or null where a split would be one VMA too
+// many (-ENOMEM). Requires mmap_sem for write.
+sched::Task<vm_area_struct*> vma_modify_flags(vm_area_struct* vma,
+                                              uint64_t start, uint64_t end,
+                                              uint64_t flags);
 
 inline uint64_t VmaPages(const vm_area_struct* vma) {
   return (vma->vm_end - vma->vm_start) >> kPageShift;

@@ -149,7 +149,7 @@ struct Passes {
 
 Passes PassesOf(AllLocksForm form) {
   Passes passes = {};
-  if (form.marks_vmas) {
+  if (form.marks_vmas && !kernel::Mutated(Mutant::kTakeAllLocksSkipsVmas)) {
     passes.Add(Classes::kVmas);
   }
   if (form.vma_by_vma) {
@@ -184,6 +184,7 @@ Task<int> mm_take_all_locks(mm_struct* mm, AllLocksForm form) {
     co_await kernel::mutex_lock(&Kernel()->mm_all_locks_mutex,
                                 "mm_take_all_locks");
   }
+  mm::vma_start_write_all_again(mm);
   co_await MmLockEntered(mm);
   const int rc = co_await LockAll(mm, form);
   if (rc != 0) {

@@ -25,6 +25,16 @@ constexpr mm::Era HooklessEra(const char* name, bool modern) {
   era.anon_vma_chains = modern;
   era.killable = modern;
   era.rmap_walk_reads = modern;
+  era.zero_page = modern;
+  era.munmap_downgrades = modern;
+  era.mremap_by_stretch = !modern;
+  era.fault_around_pages = modern ? 16 : 0;
+  era.anon_exclusive = modern;
+  era.per_vma_locks = modern;
+  era.madvise_vma_lock = modern;
+  if (modern) {
+    era.mprotect = mm::Era::Protect::kPud;
+  }
   return era;
 }
 

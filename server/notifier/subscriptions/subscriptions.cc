@@ -38,6 +38,12 @@ constexpr mm::Era CommonEra(const char* name) {
       .anon_vma_chains = true,
       .killable = true,
       .rmap_walk_reads = true,
+      .munmap_downgrades = true,
+      .mprotect = mm::Era::Protect::kPmd,
+      .mremap_by_stretch = false,
+      .zero_page = true,
+      .fault_around_pages = 16,
+      .anon_exclusive = true,
   };
 }
 
@@ -46,6 +52,9 @@ constexpr Version Version6_1() {
   version.all_locks.hugetlb_first = true;
   version.era.invalidate_range = subscriptions::mmu_notifier_invalidate_range;
   version.era.change_pte = subscriptions::mmu_notifier_change_pte;
+  version.era.range_names_vma = true;
+  version.era.pageout_asks_young = true;
+  version.era.flushes_dirty_early = true;
   return version;
 }
 
@@ -55,6 +64,8 @@ constexpr Version Version6_12() {
       subscriptions::mmu_notifier_invalidate_range;
   version.all_locks.hugetlb_first = true;
   version.all_locks.marks_vmas = true;
+  version.era.mprotect = mm::Era::Protect::kPud;
+  version.era.per_vma_locks = true;
   return version;
 }
 
@@ -62,6 +73,8 @@ constexpr Version Version7_3() {
   Version version = Version6_12();
   version.era.name = "7.3";
   version.two_passes = true;
+  version.era.madvise_vma_lock = true;
+  version.era.refuses_foll_force = true;
   return version;
 }
 

@@ -53,7 +53,8 @@ sched::Task<> Protect(void* arg) {
 }
 sched::Task<> DontNeed(void* arg) {
   auto* a = static_cast<Args*>(arg);
-  const int rc = co_await madvise_dontneed(a->mm, a->start, a->end);
+  const int rc =
+      co_await do_madvise(a->mm, a->start, a->end, Advice::kDontneed);
   a->rc = rc;
 }
 sched::Task<> Reclaim(void* arg) {

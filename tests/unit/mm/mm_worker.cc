@@ -40,14 +40,30 @@ sched::Task<> MapSomething(Worker* w, base::Prng* prng) {
   co_await do_mmap(w->mm, r.start, r.end, flags, file, pgoff);
 }
 
+// To somewhere else, or grown or shrunk where it is.
+sched::Task<> Move(Worker* w, base::Prng* prng, Range r) {
+  const Range to = RandomRange(prng, w->span_pages);
+  const bool stays = prng->Below(3) == 0;
+  co_await do_mremap(w->mm, {.start = r.start,
+                             .end = r.end,
+                             .new_size = to.end - to.start,
+                             .new_start = stays ? 0 : to.start,
+                             .dontunmap = !stays && prng->Below(4) == 0});
+}
+
 sched::Task<> ChangeSomething(Worker* w, base::Prng* prng) {
   const Range r = RandomRange(prng, w->span_pages);
-  switch (prng->Below(3)) {
+  switch (prng->Below(5)) {
     case 0:
       co_await do_munmap(w->mm, r.start, r.end);
       break;
     case 1:
-      co_await madvise_dontneed(w->mm, r.start, r.end);
+    case 2:
+      co_await do_madvise(w->mm, r.start, r.end,
+                          static_cast<Advice>(prng->Below(6)));
+      break;
+    case 3:
+      co_await Move(w, prng, r);
       break;
     default:
       co_await do_mprotect(w->mm, r.start, r.end,
@@ -71,10 +87,18 @@ sched::Task<> TouchSomething(Worker* w, base::Prng* prng) {
 }
 
 sched::Task<> TakeSomethingAway(Worker* w, base::Prng* prng) {
-  switch (prng->Below(4)) {
+  switch (prng->Below(6)) {
     case 0:
       co_await do_truncate(w->file, prng->Below(kFilePages + 1));
       break;
+    case 2:
+      co_await punch_hole(w->file, prng->Below(kFilePages), 1);
+      break;
+    case 3: {
+      const Range r = RandomRange(prng, w->span_pages);
+      co_await access_remote_vm(w->mm, r.start, prng->Below(2) == 0);
+      break;
+    }
     case 1:
       co_await writeback(w->file, 0, kFilePages);
       break;

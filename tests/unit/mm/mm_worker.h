@@ -26,8 +26,8 @@ struct Worker {
   Cell<uint32_t> span_pages;  // works on [kBase, kBase + span_pages)
 };
 
-// mmap, munmap, mprotect, DONTNEED, read, write, pin, reclaim, truncate,
-// writeback, fork; `rounds` of them. Puts its mm at the end.
+// mmap, munmap, mprotect, madvise, mremap, read, write, pin, reclaim, truncate,
+// punch, writeback, fork; `rounds` of them. Puts its mm at the end.
 sched::Task<> RandomWorker(void* arg);
 
 // An mm with a file, `vma_count` VMAs of two pages each that alternate between

@@ -117,6 +117,22 @@ void Cut(Model* model, uint64_t start, uint64_t end) {
   *model = cut;
 }
 
+// A new range is one with the neighbours that it touches.
+void AddModel(Model* model, uint64_t start, uint64_t end) {
+  const auto above = model->find(end);
+  if (above != model->end()) {
+    end = above->second;
+    model->erase(above);
+  }
+  for (auto& [from, to] : *model) {
+    if (to == start) {
+      to = end;
+      return;
+    }
+  }
+  (*model)[start] = end;
+}
+
 void SplitModel(Model* model, uint64_t at) {
   for (const auto& [from, to] : *model) {
     if (from < at && at < to) {
@@ -140,7 +156,7 @@ TEST(VmaModelTest, MmapMunmapAndSplitFollowRanges) {
       case 0:
         world.Do(Map, call);
         Cut(&model, call->start, call->end);
-        model[call->start] = call->end;
+        AddModel(&model, call->start, call->end);
         break;
       case 1:
         world.Do(Unmap, call);
