@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "server/kernel/errno.h"
+#include "server/mm/huge_memory.h"
+#include "server/mm/hugetlb.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/page_table.h"
@@ -41,6 +43,32 @@ void FreePte(mm_struct* mm, uint64_t address, mmu_gather* tlb) {
   p->lazyfree = p->anonymous.get();
 }
 
+// Rule: a huge page that is advised as a whole is marked as such; another is
+// split first. Kernel: mm/huge_memory.c:madvise_free_huge_pmd(), v6.1.
+sched::Task<> FreeHuge(mm_struct* mm, uint64_t start, uint64_t end,
+                       mmu_gather* tlb) {
+  for (uint64_t at = NextMapped(mm, start, end); at < end;
+       at = NextMapped(mm, HugeStart(at) + kHugeSize, end)) {
+    const Pte pmd = LookupPte(mm, at);
+    page* p = pmd.target();
+    if (!pmd.huge() || p == State()->zero_page || p->mapcount != 1) {
+      continue;
+    }
+    if (at % kHugeSize == 0 && at + kHugeSize <= end) {
+      co_await PtePoint(mm, at, "madvise_free_huge_pmd");
+      if (LookupPte(mm, at).bits() == pmd.bits()) {
+        SetHugePte(mm, at, pmd.Without(Pte::kYoung | Pte::kDirty));
+        tlb_remove_tlb_entry(tlb, mm, at, kHugeSize);
+        p->lazyfree = true;
+      }
+      continue;
+    }
+    get_page(p);
+    co_await split_huge_page(p);
+    co_await put_page(p);
+  }
+}
+
 // Kernel: mm/madvise.c:madvise_free_single_vma(), v6.1. Differs: pages keep
 // their contents until they are dropped, which nobody can tell.
 sched::Task<int> madvise_free(vm_area_struct* vma, uint64_t start,
@@ -52,10 +80,15 @@ sched::Task<int> madvise_free(vm_area_struct* vma, uint64_t start,
   mmu_notifier_range range = RangeOf(vma, start, end, Event::kClear);
   mmu_gather tlb;
   co_await NotifyRangeStart(&range);
+  co_await FreeHuge(mm, start, end, &tlb);
   if (NextMapped(mm, start, end) < end) {
     co_await kernel::spin_lock(&mm->page_table_lock, "madvise_free_pte_range");
     for (uint64_t address = NextMapped(mm, start, end); address < end;
          address = NextMapped(mm, address + kPageSize, end)) {
+      if (LookupPte(mm, address).huge()) {
+        address = HugeStart(address) + kHugeSize - kPageSize;
+        continue;
+      }
       co_await PtePoint(mm, address, "madvise_free_pte_range");
       FreePte(mm, address, &tlb);
     }
@@ -94,10 +127,33 @@ sched::Task<int> madvise_dontfork(vm_area_struct* vma, uint64_t start,
   co_return now == nullptr ? -ENOMEM : 0;
 }
 
+// Rule: only whole pages are zapped; a range that begins inside one is refused.
+// Kernel: mm/madvise.c:madvise_dontneed_free_valid_vma(), can_madv_lru_vma(),
+// v6.1.
+sched::Task<int> OneHugetlbVma(vm_area_struct* vma, uint64_t start,
+                               uint64_t end, Advice advice) {
+  int rc = -EINVAL;
+  if (advice == Advice::kRemove) {
+    rc = co_await madvise_remove(vma, start, end);
+  } else if (advice == Advice::kDontfork) {
+    rc = co_await madvise_dontfork(vma, start, end);
+  } else if (advice == Advice::kDontneed && start % kHugeSize == 0) {
+    rc = 0;
+    if (HugeStart(end) > start) {
+      co_await zap_page_range(vma, start, HugeStart(end));
+    }
+  }
+  co_return rc;
+}
+
 // Kernel: mm/madvise.c:madvise_vma_behavior(), v6.1.
 sched::Task<int> OneVma(vm_area_struct* vma, uint64_t start, uint64_t end,
                         Advice advice) {
   int rc = 0;
+  if (is_vm_hugetlb_page(vma)) {
+    rc = co_await OneHugetlbVma(vma, start, end, advice);
+    co_return rc;
+  }
   switch (advice) {
     case Advice::kDontneed:
       co_await zap_page_range(vma, start, end);

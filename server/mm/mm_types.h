@@ -60,6 +60,7 @@ struct page {
   // one number, and the index of its first. 0: 4096 bytes.
   Cell<uint8_t> order;
   Cell<uint8_t> value;  // the byte that fills it; of a folio: the last written
+  Cell<bool> hugetlb;   // PageHuge: of a hugetlb file
   Cell<struct ksm_stable_node*> ksm;  // PageKsm: the node it is shared by
 };
 

@@ -68,6 +68,27 @@ sched::Task<> ZapAll(vm_area_struct* first, mmu_gather* tlb) {
   }
 }
 
+// The last VMA below an address, or null.
+const vm_area_struct* FindBelow(const mm_struct* mm, uint64_t address) {
+  const vm_area_struct* found = nullptr;
+  const vm_area_struct* node = mm->mm_rb;
+  while (node != nullptr) {
+    const bool below = node->vm_start < address;
+    found = below ? node : found;
+    node = below ? node->tree_right : node->tree_left;
+  }
+  return found;
+}
+
+// Rule: tables go that no VMA beside the hole needs. Kernel: mm/memory.c:
+// free_pgtables(), v6.1. Differs: no TLB is flushed for them.
+void free_pgtables(mm_struct* mm, uint64_t start) {
+  const vm_area_struct* below = FindBelow(mm, start);
+  const vm_area_struct* above = find_vma(mm, start);
+  FreePageTablesOf(mm, below != nullptr ? below->vm_end.get() : 0,
+                   above != nullptr ? above->vm_start.get() : kTaskSize);
+}
+
 // Unmaps VMAs that are off the list already. Rule: the range that is told of is
 // the one that was asked for, holes and all; the pages are freed after
 // range_end, so the start must have stopped the device. Kernel:
@@ -85,6 +106,7 @@ sched::Task<> unmap_region(mm_struct* mm, vm_area_struct* first, uint64_t start,
     co_await NotifyRangeEnd(&range);
   }
   co_await UnlinkAll(first);
+  free_pgtables(mm, start);
   co_await tlb_finish_mmu(&tlb);
   if (era().unmap_frees_before_end) {
     co_await NotifyRangeEnd(&range);
@@ -107,6 +129,9 @@ bool TooManyAfterHole(const mm_struct* mm, uint64_t start, uint64_t end) {
 sched::Task<int> UnmapLocked(mm_struct* mm, uint64_t start, uint64_t end,
                              bool downgrade, bool* downgraded) {
   *downgraded = false;
+  if (SplitsHugetlbPage(mm, start, end)) {
+    co_return -EINVAL;
+  }
   if (TooManyAfterHole(mm, start, end)) {
     co_return -ENOMEM;
   }

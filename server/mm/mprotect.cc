@@ -3,6 +3,8 @@
 
 #include "server/kernel/errno.h"
 #include "server/kernel/mutant.h"
+#include "server/mm/huge_memory.h"
+#include "server/mm/hugetlb.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/page_table.h"
@@ -13,8 +15,7 @@ namespace mmfault::mm {
 namespace {
 
 constexpr uint64_t kRights = VM_READ | VM_WRITE;
-constexpr uint64_t kPmdSize = kPageSize << 9;
-constexpr uint64_t kPudSize = kPmdSize << 9;
+constexpr uint64_t kPmdSize = kHugeSize;
 constexpr uint64_t kP4dSize = kPudSize << 9;
 
 uint64_t Min(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -61,6 +62,13 @@ sched::Task<> change_pte_range(vm_area_struct* vma, uint64_t start,
        address = NextMapped(mm, address + kPageSize, end)) {
     co_await PtePoint(mm, address, "change_pte_range");
     const Pte from = LookupPte(mm, address);
+    if (from.huge()) {
+      if (change_huge_pmd(vma, address)) {
+        tlb_remove_tlb_entry(tlb, mm, HugeStart(address), kHugeSize);
+      }
+      address = HugeStart(address) + kHugeSize - kPageSize;
+      continue;
+    }
     if (!from.present()) {
       continue;
     }
@@ -92,6 +100,10 @@ sched::Task<> ChangeSpan(vm_area_struct* vma, uint64_t start, uint64_t end,
 // Differs: before 3.15 the whole range was announced, whatever was there.
 sched::Task<> change_protection(vm_area_struct* vma, uint64_t start,
                                 uint64_t end, mmu_gather* tlb) {
+  if (is_vm_hugetlb_page(vma)) {
+    co_await hugetlb_change_protection(vma, start, end, tlb);
+    co_return;
+  }
   if (era().mprotect == Era::Protect::kWhole) {
     co_await ChangeSpan(vma, start, end, tlb);
     co_return;
@@ -160,7 +172,10 @@ sched::Task<int> do_mprotect(mm_struct* mm, uint64_t start, uint64_t end,
     co_return rc;
   }
   mmu_gather tlb;
-  rc = co_await ProtectLocked(mm, start, end, flags, &tlb);
+  rc = -EINVAL;
+  if (!SplitsHugetlbPage(mm, start, end)) {
+    rc = co_await ProtectLocked(mm, start, end, flags, &tlb);
+  }
   co_await tlb_finish_mmu(&tlb);
   co_await mmap_write_unlock(mm, "do_mprotect_pkey");
   co_return rc;

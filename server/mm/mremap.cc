@@ -3,6 +3,8 @@
 
 #include "server/kernel/errno.h"
 #include "server/kernel/mutant.h"
+#include "server/mm/huge_memory.h"
+#include "server/mm/hugetlb.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/page_table.h"
@@ -14,7 +16,7 @@ namespace mmfault::mm {
 namespace {
 
 constexpr uint64_t kStretch = kPageSize << 6;  // LATENCY_LIMIT, v2.6.25
-constexpr uint64_t kPmdSize = kPageSize << 9;
+constexpr uint64_t kPmdSize = kHugeSize;
 
 struct Move {
   mm_struct* mm;
@@ -39,6 +41,12 @@ sched::Task<> move_ptes(Move move) {
        address = NextMapped(mm, address + kPageSize, end)) {
     co_await PtePoint(mm, address, "move_ptes");
     const Pte pte = LookupPte(mm, address);
+    if (pte.huge()) {
+      move_huge_pmd(mm, address, move.to + (address - move.from));
+      address += kHugeSize - kPageSize;
+      force_flush = true;
+      continue;
+    }
     SetPte(mm, address, Pte());
     SetPte(mm, move.to + (address - move.from), pte);
     force_flush = force_flush || pte.present();
@@ -47,6 +55,25 @@ sched::Task<> move_ptes(Move move) {
     co_await NotifyPteFlush(mm, move.from, end);
   }
   co_await UnlockPageTable(mm, "move_ptes");
+}
+
+// Rule: an entry of 2 MiB moves as a whole only where both places are aligned
+// and the new one has no table; else it is split, in a section of its own.
+// Kernel: mm/mremap.c:move_page_tables(), v6.1.
+sched::Task<> split_huge_pmds(Move move) {
+  mm_struct* mm = move.mm;
+  const uint64_t end = move.from + move.size;
+  for (uint64_t at = NextMapped(mm, move.from, end); at < end;
+       at = NextMapped(mm, HugeStart(at) + kHugeSize, end)) {
+    if (!LookupPte(mm, at).huge()) {
+      continue;
+    }
+    const uint64_t to = move.to + (at - move.from);
+    const bool whole = at % kHugeSize == 0 && at + kHugeSize <= end;
+    if (!whole || to % kHugeSize != 0 || !HasNoTables(mm, to)) {
+      co_await __split_huge_pmd(mm, at);
+    }
+  }
 }
 
 // The era's hook around a stretch of the move. Rule: the old range alone is
@@ -58,12 +85,17 @@ sched::Task<> Announced(vm_area_struct* vma, Move move) {
   }
   mmu_notifier_range range =
       RangeOf(vma, start, start + move.size, Event::kUnmap);
+  if (is_vm_hugetlb_page(vma)) {  // move_hugetlb_page_tables()
+    range.event = Event::kClear;
+    adjust_range_if_pmd_sharing_possible(vma, &range);
+  }
   address_space* file = vma->vm_file;
   const bool locks = file != nullptr && !era().rmap_walk_reads;
   co_await NotifyRangeStart(&range);
   if (locks) {
     co_await kernel::lock(&file->i_mmap_lock, "move_ptes");
   }
+  co_await split_huge_pmds(move);
   co_await move_ptes(move);
   if (locks) {
     co_await kernel::unlock(&file->i_mmap_lock, "move_ptes");

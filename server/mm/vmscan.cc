@@ -4,6 +4,7 @@
 #include "server/mm/vmscan.h"
 
 #include "server/kernel/errno.h"
+#include "server/mm/huge_memory.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/page_table.h"
@@ -14,11 +15,13 @@
 namespace mmfault::mm {
 namespace {
 
-constexpr uint64_t kPmdSize = kPageSize << 9;
+constexpr uint64_t kPmdSize = kHugeSize;
 
 bool Evictable(const page* p) {
-  return p->anonymous ||
-         static_cast<address_space*>(p->mapping.get())->kind != FileKind::kRam;
+  return !p->hugetlb &&
+         (p->anonymous ||
+          static_cast<address_space*>(p->mapping.get())->kind !=
+              FileKind::kRam);
 }
 
 // Rule: a page leaves its cache only while nobody but the cache and the caller
@@ -89,12 +92,55 @@ sched::Task<> reclaim_pages(mmu_gather* list) {
   co_await tlb_finish_mmu(list);
 }
 
+// The small page at an address of a huge page, which is split; takes over the
+// reference. Null: it could not be, or is gone.
+sched::Task<page*> TakeSmallPage(mm_struct* mm, uint64_t address, page* p) {
+  const int rc = co_await split_huge_page(p);
+  page* small = LookupPte(mm, address).target();
+  const bool good = rc == 0 && small != nullptr && small->order == 0;
+  if (good) {
+    get_page(small);
+  }
+  co_await put_page(p);
+  co_return good ? small : nullptr;
+}
+
+// Rule: a huge page that is advised as a whole only grows old; of any other
+// small pages are made, which are then looked at one by one. Kernel:
+// mm/madvise.c:madvise_cold_or_pageout_pte_range(), v6.1. Differs: PAGEOUT
+// always splits. True: there is nothing more to do.
+sched::Task<bool> ColdHuge(mm_struct* mm, uint64_t start, uint64_t end,
+                           bool pageout, mmu_gather* tlb) {
+  const Pte pmd = LookupPte(mm, start);
+  if (pmd.huge() && end - start == kHugeSize && !pageout) {
+    co_await PtePoint(mm, start, "madvise_cold_or_pageout");
+    if (pmd.young() && LookupPte(mm, start).bits() == pmd.bits()) {
+      SetHugePte(mm, start, pmd.Without(Pte::kYoung));
+      tlb_remove_tlb_entry(tlb, mm, start, kHugeSize);
+    }
+    co_return true;
+  }
+  const uint64_t at = NextMapped(mm, start, end);
+  page* p = at < end ? LookupPte(mm, at).target() : nullptr;
+  if (p == nullptr || p->order == 0) {
+    co_return false;
+  }
+  get_page(p);
+  const int rc = co_await split_huge_page(p);
+  co_await put_page(p);
+  co_return rc != 0;
+}
+
 // Kernel: mm/madvise.c:madvise_cold_or_pageout_pte_range(), v6.1: a page table
 // at a time.
 sched::Task<> ColdTable(vm_area_struct* vma, uint64_t start, uint64_t end,
                         bool pageout, mmu_gather* tlb) {
   mm_struct* mm = vma->vm_mm;
   mmu_gather list;
+  const bool done = co_await ColdHuge(mm, start, end, pageout, tlb);
+  if (done) {
+    co_return;
+  }
   co_await kernel::spin_lock(&mm->page_table_lock, "madvise_cold_or_pageout");
   for (uint64_t address = NextMapped(mm, start, end); address < end;
        address = NextMapped(mm, address + kPageSize, end)) {
@@ -138,6 +184,12 @@ sched::Task<int> reclaim_page(mm_struct* mm, uint64_t address) {
     co_return -EAGAIN;
   }
   get_page(p);  // isolated from the LRU
+  if (p->order != 0) {
+    p = co_await TakeSmallPage(mm, address, p);
+    if (p == nullptr) {
+      co_return -EAGAIN;
+    }
+  }
   co_await shrink_page(p, true, false);
   co_await put_page(p);
   co_return 0;

@@ -32,6 +32,11 @@ constexpr mm::Era HooklessEra(const char* name, bool modern) {
   era.anon_exclusive = modern;
   era.per_vma_locks = modern;
   era.madvise_vma_lock = modern;
+  era.huge_pages = modern;
+  era.huge_protect_upgrades = modern;
+  era.huge_zero_page_cow = modern;
+  era.retracts_without_mmap_lock = modern;
+  era.reaps_backwards = modern;
   if (modern) {
     era.mprotect = mm::Era::Protect::kPud;
   }

@@ -44,6 +44,7 @@ constexpr mm::Era CommonEra(const char* name) {
       .zero_page = true,
       .fault_around_pages = 16,
       .anon_exclusive = true,
+      .huge_pages = true,
   };
 }
 
@@ -55,6 +56,7 @@ constexpr Version Version6_1() {
   version.era.range_names_vma = true;
   version.era.pageout_asks_young = true;
   version.era.flushes_dirty_early = true;
+  version.era.collapse_needs_writable = true;
   return version;
 }
 
@@ -66,6 +68,9 @@ constexpr Version Version6_12() {
   version.all_locks.marks_vmas = true;
   version.era.mprotect = mm::Era::Protect::kPud;
   version.era.per_vma_locks = true;
+  version.era.huge_protect_upgrades = true;
+  version.era.collapse_needs_writable = true;
+  version.era.retracts_without_mmap_lock = true;
   return version;
 }
 
@@ -75,6 +80,9 @@ constexpr Version Version7_3() {
   version.two_passes = true;
   version.era.madvise_vma_lock = true;
   version.era.refuses_foll_force = true;
+  version.era.collapse_needs_writable = false;
+  version.era.huge_zero_page_cow = true;
+  version.era.reaps_backwards = true;
   return version;
 }
 
