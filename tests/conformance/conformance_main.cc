@@ -1,0 +1,125 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Compares the simulator with what real kernels did. Run in the repository's
+// root.
+//
+//   conformance [FILTER]            a line for each scenario and kernel whose
+//                                   `KERNEL/SCENARIO` contains FILTER; 0 when
+//                                   all of them are identical
+//   conformance --baseline FILE     0 when at least the lines `KERNEL SCENARIO`
+//                                   of the file are identical
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "server/scenario/runner.h"
+#include "tests/conformance/case.h"
+
+namespace mmfault::conformance {
+namespace {
+
+constexpr const char* kFolder = "tests/conformance";
+
+absl::StatusOr<v1::Scenario> ReadScenario(const std::string& name) {
+  const std::string path =
+      std::string(kFolder) + "/scenarios/" + name + ".textproto";
+  std::ifstream in(path);
+  if (!in) {
+    return absl::NotFoundError("no scenario file");
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  return scenario::ParseScenario(text.str(), path);
+}
+
+std::set<std::string> ReadLines(const std::string& path) {
+  std::ifstream in(path);
+  std::set<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty() && line[0] != '#') {
+      lines.insert(line);
+    }
+  }
+  return lines;
+}
+
+struct Outcome {
+  int total = 0;
+  std::set<std::string> identical;
+};
+
+void RunKernel(const Kernel& kernel, const Recordings& recordings,
+               const std::string& filter, Outcome* outcome) {
+  for (const auto& [name, rows] : recordings) {
+    const std::string version(kernel.version);
+    if ((version + "/" + name).find(filter) == std::string::npos) {
+      continue;
+    }
+    ++outcome->total;
+    std::cout << version << " " << name << std::flush;
+    const absl::StatusOr<v1::Scenario> scenario = ReadScenario(name);
+    const std::string difference =
+        scenario.ok() ? RunCase(kernel, *scenario, rows)
+                      : std::string(scenario.status().message()) + "\n";
+    if (difference.empty()) {
+      outcome->identical.insert(version + " " + name);
+      std::cout << " identical\n";
+    } else {
+      std::cout << " DIFFERS: " << difference;
+    }
+  }
+}
+
+// Whether everything that was identical once still is.
+bool HasNotRegressed(const std::set<std::string>& baseline,
+                     const Outcome& outcome) {
+  bool held = !baseline.empty();
+  for (const std::string& line : baseline) {
+    if (!outcome.identical.contains(line)) {
+      std::cout << "was identical: " << line << "\n";
+      held = false;
+    }
+  }
+  return held;
+}
+
+int Main(const std::string& filter, const std::string& baseline) {
+  Outcome outcome;
+  for (const Kernel& kernel : kKernels) {
+    const absl::StatusOr<Recordings> recordings =
+        ReadRecordings(std::string(kFolder) + "/golden/" +
+                       std::string(kernel.version) + ".txt");
+    if (!recordings.ok()) {
+      std::cerr << recordings.status().message() << "\n";
+      return 125;
+    }
+    RunKernel(kernel, *recordings, filter, &outcome);
+  }
+  const auto identical = static_cast<int>(outcome.identical.size());
+  const bool good = baseline.empty()
+                        ? outcome.total != 0 && identical == outcome.total
+                        : HasNotRegressed(ReadLines(baseline), outcome);
+  std::cout << "conformance: " << identical << "/" << outcome.total
+            << " identical\n";
+  return good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace mmfault::conformance
+
+int main(int argc, char** argv) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first == "--baseline" && argc == 3) {
+    return mmfault::conformance::Main("", argv[2]);
+  }
+  if (argc > 2 || first.starts_with("--")) {
+    std::cerr << "usage: conformance [FILTER | --baseline FILE]\n";
+    return 64;
+  }
+  return mmfault::conformance::Main(first, "");
+}
