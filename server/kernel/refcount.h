@@ -18,13 +18,24 @@ struct atomic_t {
   Cell<int32_t> counter;
 };
 
-struct [[nodiscard]] AtomicInc : Point {
+// A published operation names its counter: whether two of them commute depends
+// on the value (explore/footprint.h).
+struct [[nodiscard]] AtomicPoint : Point {
   atomic_t* v;
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    if (op.kind == trace::OpKind::kRefGet) {
+      ThisWorld()->Publish(op);
+    } else {
+      PublishReleasing(op);  // one with a result: Documentation/atomic_t.txt
+    }
+    Current()->op_target = v;
+  }
+};
+
+struct [[nodiscard]] AtomicInc : AtomicPoint {
   void await_resume() const { v->counter += 1; }
 };
-// With a result: fully ordered (Documentation/atomic_t.txt).
-struct [[nodiscard]] AtomicIncNotZero : ReleasingPoint {
-  atomic_t* v;
+struct [[nodiscard]] AtomicIncNotZero : AtomicPoint {
   bool await_resume() const {
     if (v->counter == 0) {
       return false;
@@ -34,25 +45,24 @@ struct [[nodiscard]] AtomicIncNotZero : ReleasingPoint {
   }
 };
 // True when the counter reached zero.
-struct [[nodiscard]] AtomicDecAndTest : ReleasingPoint {
-  atomic_t* v;
+struct [[nodiscard]] AtomicDecAndTest : AtomicPoint {
   trace::Cause below_zero;
   bool await_resume() const;
 };
 
 inline AtomicInc atomic_inc(atomic_t* v, ObjKey key, const char* where) {
-  return {{{trace::OpKind::kRefGet, trace::Access::kWrite, key, where}}, v};
+  return {{{{trace::OpKind::kRefGet, trace::Access::kWrite, key, where}}, v}};
 }
 inline AtomicIncNotZero atomic_inc_not_zero(atomic_t* v, ObjKey key,
                                             const char* where) {
-  return {{{trace::OpKind::kRefGetNotZero, trace::Access::kWrite, key, where}},
-          v};
+  return {
+      {{{trace::OpKind::kRefGetNotZero, trace::Access::kWrite, key, where}},
+       v}};
 }
 inline AtomicDecAndTest atomic_dec_and_test(atomic_t* v, ObjKey key,
                                             trace::Cause below_zero,
                                             const char* where) {
-  return {{{trace::OpKind::kRefPut, trace::Access::kWrite, key, where}},
-          v,
+  return {{{{trace::OpKind::kRefPut, trace::Access::kWrite, key, where}}, v},
           below_zero};
 }
 

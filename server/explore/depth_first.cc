@@ -1,0 +1,249 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/explore/depth_first.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "server/base/check.h"
+
+namespace mmfault::explore {
+namespace {
+
+constexpr uint64_t Bit(int task) { return uint64_t{1} << task; }
+
+bool HasBug(const sched::World& world) { return world.state().dead_tasks != 0; }
+
+}  // namespace
+
+DepthFirst::DepthFirst(sched::World* world, const SearchOptions& options,
+                       Pruning pruning, const Visitor& visitor)
+    : world_(world), options_(options), pruning_(pruning), visitor_(visitor) {}
+
+SearchResult DepthFirst::Run() {
+  sched::World::Scope scope(world_);
+  world_->SetUndo(true);
+  base_depth_ = world_->undo_depth();
+  Enter(0, -1, 0);
+  while (!stack_.nodes().empty() && !stopped_) {
+    const int task = Choose(&stack_.top());
+    if (task < 0) {
+      Leave();
+    } else if (!OutOfBudget()) {
+      Descend(task);
+    }
+  }
+  world_->UndoTo(base_depth_);
+  world_->SetUndo(false);
+  return result_;
+}
+
+bool DepthFirst::OutOfBudget() {
+  if (result_.steps >= options_.budget.steps) {
+    result_.outcome = Outcome::kSteps;
+    stopped_ = true;
+  }
+  return stopped_;
+}
+
+Footprint DepthFirst::Print(int task) const {
+  Footprint print = FootprintOf(*world_, task);
+  if (print.kind == trace::OpKind::kGracePeriodEnd) {
+    const int begin = stack_.last_of_task(task);
+    print.readers = begin < 0 ? 0 : stack_.nodes()[begin].event.readers;
+  }
+  return print;
+}
+
+// The tasks that may go on without a preemption too many.
+uint64_t DepthFirst::Affordable(const Node& node) const {
+  if (options_.preemption_bound < 0 || node.last_task < 0 ||
+      node.preemptions < options_.preemption_bound ||
+      (node.enabled & Bit(node.last_task)) == 0) {
+    return node.enabled;
+  }
+  return Bit(node.last_task);
+}
+
+// What a new node tries first. A step that nobody can see is taken at once and
+// alone; else, where all are tried anyway, all of them; else one, and the task
+// that ran last if it can go on, so that traces have few switches.
+uint64_t DepthFirst::FirstTries(const Node& node) const {
+  if (pruning_ == Pruning::kNone) {
+    return Affordable(node);
+  }
+  for (uint64_t rest = node.enabled; rest != 0; rest &= rest - 1) {
+    const int task = std::countr_zero(rest);
+    if (IsPrivate(FootprintOf(*world_, task))) {
+      return Bit(task);
+    }
+  }
+  if (pruning_ == Pruning::kSleepSets) {
+    return Affordable(node);
+  }
+  const uint64_t awake = node.enabled & ~node.sleep;
+  if (node.last_task >= 0 && (awake & Bit(node.last_task)) != 0) {
+    return Bit(node.last_task);
+  }
+  return awake == 0 ? 0 : Bit(std::countr_zero(awake));
+}
+
+void DepthFirst::Enter(uint64_t sleep, int last_task, int preemptions) {
+  stack_.nodes().emplace_back();
+  Node& node = stack_.top();
+  node.sleep = sleep;
+  node.last_task = last_task;
+  node.preemptions = preemptions;
+  result_.max_depth = std::max<uint64_t>(result_.max_depth, schedule_.size());
+  if (HasBug(*world_)) {
+    ReachEnd(End::kBug);
+    return;
+  }
+  if (schedule_.size() >= options_.budget.steps_per_execution) {
+    ReachEnd(End::kCut);
+    return;
+  }
+  if (world_->runnable() == 0) {
+    const End end = ClassifyEnd(world_);
+    if (end != End::kCut) {
+      ReachEnd(end);
+      return;
+    }
+    stack_.NoteTimePassed();
+  }
+  node.enabled = world_->runnable();
+  if ((node.enabled >> kMaxSearchTasks) != 0) {
+    result_.outcome = Outcome::kUnsupported;
+    stopped_ = true;
+    return;
+  }
+  node.backtrack = FirstTries(node);
+  if ((node.backtrack & ~node.sleep) == 0) {
+    result_.pruned += 1;
+    if (pruning_ == Pruning::kDpor) {
+      FindRacesOfBlocked();
+    }
+  }
+}
+
+void DepthFirst::ReachEnd(End end) {
+  if (pruning_ == Pruning::kDpor) {
+    FindRacesOfBlocked();
+  }
+  result_.executions += 1;
+  if (!visitor_(world_, end, schedule_)) {
+    result_.outcome = Outcome::kStopped;
+    stopped_ = true;
+  } else if (result_.executions >= options_.budget.executions) {
+    result_.outcome = Outcome::kExecutions;
+    stopped_ = true;
+  }
+}
+
+int DepthFirst::Choose(Node* node) const {
+  const uint64_t open =
+      node->backtrack & node->enabled & ~node->done & ~node->sleep;
+  if (open == 0) {
+    return -1;
+  }
+  if (node->last_task >= 0 && (open & Bit(node->last_task)) != 0) {
+    return node->last_task;
+  }
+  return std::countr_zero(open);
+}
+
+uint64_t DepthFirst::SleepAfter(const Node& node, const Footprint& step) const {
+  if (pruning_ == Pruning::kNone) {
+    return 0;
+  }
+  uint64_t asleep = 0;
+  for (uint64_t rest = node.sleep & ~Bit(step.task); rest != 0;
+       rest &= rest - 1) {
+    const int task = std::countr_zero(rest);
+    if (!Dependent(FootprintOf(*world_, task), step, options_.conditional)) {
+      asleep |= Bit(task);
+    }
+  }
+  return asleep;
+}
+
+void DepthFirst::Descend(int task) {
+  const int index = stack_.top_index();
+  Footprint step = Print(task);
+  const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
+  Node& node = stack_.nodes()[index];
+  const uint64_t sleep = SleepAfter(node, step);
+  const bool preempts = node.last_task >= 0 && node.last_task != task &&
+                        (node.enabled & Bit(node.last_task)) != 0;
+  node.done |= Bit(task);
+  const uint64_t alive = world_->state().alive;
+  schedule_.push_back(static_cast<int8_t>(task));
+  world_->Step(task);
+  result_.steps += 1;
+  if (step.kind == trace::OpKind::kGracePeriodBegin) {
+    step.readers = world_->task(task).grace_waits_for;
+  }
+  stack_.SetEvent(step, clock);
+  const uint64_t spawned = world_->state().alive & ~alive;
+  if (spawned != 0) {
+    stack_.NoteSpawned(spawned);
+  }
+  Enter(sleep, task, node.preemptions + (preempts ? 1 : 0));
+}
+
+void DepthFirst::Leave() {
+  stack_.nodes().pop_back();
+  if (stack_.nodes().empty()) {
+    return;
+  }
+  Node& node = stack_.top();
+  world_->UndoStep();
+  schedule_.pop_back();
+  stack_.ClearEvent();
+  node.sleep |= Bit(node.event.task);
+}
+
+SearchResult SleepSetSearch(sched::World* world, const SearchOptions& options,
+                            const Visitor& visitor) {
+  return DepthFirst(world, options, Pruning::kSleepSets, visitor).Run();
+}
+
+SearchResult DporSearch(sched::World* world, const SearchOptions& options,
+                        const Visitor& visitor) {
+  return DepthFirst(world, options, Pruning::kDpor, visitor).Run();
+}
+
+SearchResult FullSearch(sched::World* world, const SearchOptions& options,
+                        const Visitor& visitor) {
+  return DepthFirst(world, options, Pruning::kNone, visitor).Run();
+}
+
+std::string_view OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kComplete:
+      return "complete";
+    case Outcome::kExecutions:
+      return "cut by executions";
+    case Outcome::kSteps:
+      return "cut by steps";
+    case Outcome::kStopped:
+      return "stopped";
+    case Outcome::kUnsupported:
+      return "too many tasks";
+  }
+  return "";
+}
+
+End ClassifyEnd(sched::World* world) {
+  switch (world->Run(nullptr, 0)) {
+    case sched::RunStop::kFinished:
+      return End::kFinished;
+    case sched::RunStop::kStepBudget:
+      return End::kCut;
+    default:
+      return HasBug(*world) ? End::kBug : End::kDeadlock;
+  }
+}
+
+}  // namespace mmfault::explore

@@ -1,0 +1,61 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// depth_first.h: the loop that the depth-first engines share.
+//
+// Going down: at each node a task is chosen, its step executed, and those
+// asleep whose next step does not commute with it wake up. Coming back: the
+// step is undone and its task goes to sleep. What differs is which tasks a node
+// tries: all of them (sleep sets), or those that a race asks for (DPOR).
+
+#ifndef MMFAULT_SERVER_EXPLORE_DEPTH_FIRST_H_
+#define MMFAULT_SERVER_EXPLORE_DEPTH_FIRST_H_
+
+#include "server/explore/search.h"
+#include "server/explore/search_stack.h"
+
+namespace mmfault::explore {
+
+enum class Pruning : uint8_t { kNone, kSleepSets, kDpor };
+
+class DepthFirst {
+ public:
+  DepthFirst(sched::World* world, const SearchOptions& options, Pruning pruning,
+             const Visitor& visitor);
+
+  SearchResult Run();
+
+ private:
+  void Enter(uint64_t sleep, int last_task, int preemptions);
+  int Choose(Node* node) const;
+  void Descend(int task);
+  void Leave();
+  void ReachEnd(End end);
+  uint64_t SleepAfter(const Node& node, const Footprint& step) const;
+  uint64_t Affordable(const Node& node) const;
+  uint64_t FirstTries(const Node& node) const;
+  bool OutOfBudget();
+
+  // DPOR.
+  Footprint Print(int task) const;
+  Clock FindRaces(const Footprint& step);
+  void JoinReaders(const Footprint& step, int begin, Clock* clock) const;
+  void FindRacesOfBlocked();
+  void Reverse(int index, const Footprint& step, const Clock& clock);
+  uint64_t InitialsAfter(int index, const Footprint& step,
+                         const Clock& clock) const;
+
+  sched::World* world_;
+  const SearchOptions& options_;
+  Pruning pruning_;
+  const Visitor& visitor_;
+  SearchStack stack_;
+  SearchResult result_;
+  Schedule schedule_;
+  size_t base_depth_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace mmfault::explore
+
+#endif  // MMFAULT_SERVER_EXPLORE_DEPTH_FIRST_H_

@@ -1,0 +1,102 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// search.h: what every engine is asked for, and what it answers.
+//
+// An engine drives a world through its schedules and calls a visitor at the end
+// of each. It starts at the state that it is given and leaves the world there.
+// Going back is by undo, so a step is executed once for all schedules that
+// share it.
+//
+// An end is reported only where an execution really ended; a run that was
+// pruned because it repeats another one is counted and not shown.
+//
+// Threads: one engine and one world belong to one thread.
+
+#ifndef MMFAULT_SERVER_EXPLORE_SEARCH_H_
+#define MMFAULT_SERVER_EXPLORE_SEARCH_H_
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "server/sched/world.h"
+
+namespace mmfault::explore {
+
+// Tasks an exhaustive search can follow, those of the kernel included.
+inline constexpr int kMaxSearchTasks = 16;
+
+struct Budget {
+  uint64_t executions = UINT64_MAX;
+  uint64_t steps = UINT64_MAX;  // over all executions
+  uint64_t steps_per_execution = 100000;
+};
+
+struct SearchOptions {
+  Budget budget;
+  // Reference counts commute while they stay away from zero.
+  bool conditional = true;
+  // Depth-first only: at most this many preemptions per execution; -1: any
+  // number.
+  int preemption_bound = -1;
+  uint64_t seed = 1;  // random engines
+  int depth = 3;      // PCT: the bug depth to aim at
+};
+
+// How one execution ended.
+enum class End : uint8_t {
+  kFinished,  // every task has ended
+  kDeadlock,  // some task can never run again
+  kBug,       // a kernel BUG stopped a task: the schedule ends there
+  kCut,       // longer than the budget
+};
+
+// Why a search ended.
+enum class Outcome : uint8_t {
+  kComplete,     // nothing is left to explore
+  kExecutions,   // cut by its number of executions
+  kSteps,        // cut by its number of steps
+  kStopped,      // the visitor had enough
+  kUnsupported,  // more tasks than a search can follow
+};
+std::string_view OutcomeName(Outcome outcome);
+
+struct SearchResult {
+  Outcome outcome = Outcome::kComplete;
+  uint64_t executions = 0;  // that ended and were shown
+  uint64_t pruned = 0;      // that would have repeated another
+  uint64_t steps = 0;       // executed
+  uint64_t states = 0;      // stateful search: different ones
+  uint64_t max_depth = 0;   // longest execution, in steps
+};
+
+// One execution as it was: the task of each step. Valid in the visitor only.
+using Schedule = std::vector<int8_t>;
+
+// Called at each end, in the end's state. Returns false to stop the search.
+using Visitor =
+    std::function<bool(sched::World* world, End end, const Schedule& schedule)>;
+
+// All schedules that differ in more than the order of steps that commute, at
+// least one of each such class: sleep sets, no race detection. The reference
+// for the others. With a preemption bound, all schedules within it.
+SearchResult SleepSetSearch(sched::World* world, const SearchOptions& options,
+                            const Visitor& visitor);
+
+// The same classes, with few more executions than classes: source-DPOR
+// (Abdulla, Aronis, Jonsson, Sagonas, POPL 2014) with sleep sets.
+SearchResult DporSearch(sched::World* world, const SearchOptions& options,
+                        const Visitor& visitor);
+
+// Every schedule, with nothing pruned: for small models and for tests.
+SearchResult FullSearch(sched::World* world, const SearchOptions& options,
+                        const Visitor& visitor);
+
+// How an execution ended whose world cannot move; kCut when it can.
+End ClassifyEnd(sched::World* world);
+
+}  // namespace mmfault::explore
+
+#endif  // MMFAULT_SERVER_EXPLORE_SEARCH_H_
