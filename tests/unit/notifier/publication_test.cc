@@ -49,16 +49,13 @@ bool FoundJunk(const Exploration& seen) {
 // pointed to then you have a problem".
 TEST(PublicationTest, PlainStoresWithoutALockPublishJunk) {
   const auto pso = Options(sched::MemoryOrder::kPso);
-  if (FindProtocol("emm_v1") == nullptr) {
-    GTEST_SKIP();
-  }
   EXPECT_TRUE(FoundJunk(RegisterAgainst(Scene::DontNeed, "emm_v1", pso)));
   EXPECT_FALSE(FoundJunk(RegisterAgainst(Scene::DontNeed, "emm_v1", {})));
 }
 
 TEST(PublicationTest, ReleaseStoresPublishWhole) {
   const auto pso = Options(sched::MemoryOrder::kPso);
-  for (const char* protocol : {"6.1", "3.10"}) {
+  for (const char* protocol : {"emm_v1_barriers", "emm_v2", "6.1"}) {
     const Exploration seen = RegisterAgainst(Scene::DontNeed, protocol, pso);
     EXPECT_FALSE(seen.Found(Checker::kNoUseAfterFree)) << seen.Text();
   }

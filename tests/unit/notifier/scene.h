@@ -106,8 +106,8 @@ struct Scene {
     co_await mm::do_truncate(static_cast<Scene*>(arg)->file, 0);
   }
   static Task<> DontNeed(void* arg) {
-    co_await mm::madvise_dontneed(static_cast<Scene*>(arg)->mm, kAnonPage,
-                                  kAnonPage + mm::kPageSize);
+    co_await mm::do_madvise(static_cast<Scene*>(arg)->mm, kAnonPage,
+                            kAnonPage + mm::kPageSize, mm::Advice::kDontneed);
   }
   static Task<> Unmap(void* arg) {
     co_await mm::do_munmap(static_cast<Scene*>(arg)->mm, kAnonPage,
