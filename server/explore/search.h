@@ -38,8 +38,8 @@ struct SearchOptions {
   Budget budget;
   // Reference counts commute while they stay away from zero.
   bool conditional = true;
-  // Depth-first only: at most this many preemptions per execution; -1: any
-  // number.
+  // BoundedSearch and FullSearch: at most this many preemptions per execution;
+  // -1: any number.
   int preemption_bound = -1;
   uint64_t seed = 1;  // random engines
   int depth = 3;      // PCT: the bug depth to aim at
@@ -81,7 +81,7 @@ using Visitor =
 
 // All schedules that differ in more than the order of steps that commute, at
 // least one of each such class: sleep sets, no race detection. The reference
-// for the others. With a preemption bound, all schedules within it.
+// for the others.
 SearchResult SleepSetSearch(sched::World* world, const SearchOptions& options,
                             const Visitor& visitor);
 
@@ -93,6 +93,18 @@ SearchResult DporSearch(sched::World* world, const SearchOptions& options,
 // Every schedule, with nothing pruned: for small models and for tests.
 SearchResult FullSearch(sched::World* world, const SearchOptions& options,
                         const Visitor& visitor);
+
+// Every reachable state once, with sleep sets (Godefroid 1996): for what has
+// many more schedules than states. Each terminal state is shown once or more,
+// by one of the schedules that lead to it.
+SearchResult StatefulSearch(sched::World* world, const SearchOptions& options,
+                            const Visitor& visitor);
+
+// Every state that is reachable with at most `options.preemption_bound`
+// preemptions. What it does not find needs more of them: the certificate of a
+// shortest schedule.
+SearchResult BoundedSearch(sched::World* world, const SearchOptions& options,
+                           const Visitor& visitor);
 
 // How an execution ended whose world cannot move; kCut when it can.
 End ClassifyEnd(sched::World* world);

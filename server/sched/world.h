@@ -271,6 +271,14 @@ class World : private faults::DecisionSource {
     return undo_log_.BytesSince(0) + undo_frames_.size();
   }
   void UndoTo(size_t depth);
+  // Calls fn(address, size) for all that was written since undo step `depth`
+  // began, frames left out. Addresses may come more than once.
+  template <typename Fn>
+  void ForEachWriteSince(size_t depth, Fn fn) const {
+    if (depth < undo_steps_.size()) {
+      undo_log_.ForEachSince(undo_steps_[depth].mark, fn);
+    }
+  }
 
   // A copy of the used part of the arena.
   struct Snapshot {

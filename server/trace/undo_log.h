@@ -48,6 +48,14 @@ class UndoLog {
   // Forgets everything; no memory is touched.
   void Clear() { entries_.clear(); }
 
+  // Calls fn(address, size) for every write since `mark`, oldest first.
+  template <typename Fn>
+  void ForEachSince(size_t mark, Fn fn) const {
+    for (size_t i = mark; i < entries_.size(); ++i) {
+      fn(static_cast<const std::byte*>(entries_[i].addr), entries_[i].size);
+    }
+  }
+
   // Bytes of old state recorded since `mark`. A measure for tests and benches.
   size_t BytesSince(size_t mark) const;
 

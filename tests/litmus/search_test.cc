@@ -73,7 +73,26 @@ TEST_P(SearchTest, PrunedSearchesReachTheSameTerminalStates) {
       << model.ToString();
   EXPECT_EQ(sleep.result.executions, dpor.result.executions)
       << model.ToString();
+  const Found stateful = Search(model, explore::StatefulSearch, {});
+  EXPECT_EQ(Keys(sleep.states), Keys(stateful.states)) << model.ToString();
   EXPECT_LE(conditional.result.executions, dpor.result.executions);
+}
+
+TEST_P(SearchTest, BoundedSearchFindsWhatFullSearchFindsWithinTheBound) {
+  const Model model = GenerateModel(GetParam());
+  for (const int bound : {0, 1, 2}) {
+    SearchOptions options;
+    options.preemption_bound = bound;
+    options.budget.executions = kLargestTree;
+    const Found all = Search(model, explore::FullSearch, options);
+    if (all.result.outcome != explore::Outcome::kComplete) {
+      continue;
+    }
+    options.budget.executions = UINT64_MAX;
+    const Found bounded = Search(model, explore::BoundedSearch, options);
+    EXPECT_EQ(Keys(all.states), Keys(bounded.states))
+        << model.ToString() << " bound " << bound;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Generated, SearchTest,
