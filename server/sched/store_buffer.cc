@@ -91,7 +91,7 @@ void BufferStore(World* world, const BufferedStore& store) {
   const uint64_t room = FreeStoreSlots(*world);
   CHECK(room != 0);
   // From the top: lower slots keep their numbers whatever is pending.
-  const int slot = std::bit_width(room) - 1;
+  const int slot = 63 - std::countl_zero(room);
   TaskRecord& pending = world->ClaimStoreSlot(slot);
   trace::LogRange(&pending, sizeof pending);
   std::memset(static_cast<void*>(&pending), 0, sizeof pending);
