@@ -7,19 +7,26 @@
 //   - a row without an mm (mm -1, mmap_lock ?) and one of the actor `victim`:
 //     kind, call, event and rc only;
 //   - mm: one of ours is always the same one of theirs; theirs may stand for
-//     another one of ours once the first has no users, since the recording
+//     another one of ours when the first is not seen again, since the recording
 //     knows an mm by its address;
-//   - mm_count: equal while one task has touched the mm; afterwards theirs may
-//     be higher, by one for each of the guest's CPUs at most: an idle CPU holds
-//     the mm that it ran last (lazy TLB);
+//   - mm_count: equal, or theirs higher by at most the guest's CPUs where
+//     Row::count_exact says so;
 //   - ranges beyond the user's address space: by their length, since where the
 //     window lies is the guest's affair.
 //
+// A worker of the kernel frees notifiers when a grace period is over: at any
+// time after the last put began and before a later synchronize returns. Where
+// among the other rows it did so does not bind, and mm_count is compared as if
+// it had not dropped any.
+//
 // A scenario with two threads (`conc_*`) has a head and a tail: one thread
 // sleeps in a callback while the other does its part, and up to there the order
-// is fixed; from the first row of the sleeper after a row of the other on, only
-// the order of each thread's own rows binds. mmap_lock and mm_count do not bind
+// is fixed; from the moment on when the sleeper wakes, only the order of each
+// thread's own rows binds. mmap_lock and mm_count do not bind
 // at all, and in the tail mm_users may differ by the thread that exits.
+//
+// fork_cow: parent and child run side by side from the fork on, so there too
+// only the order of each one's own rows binds; the script orders the rest.
 //
 // conc_register_during_truncate: the new notifier may get none, some or all of
 // the callbacks of the truncation in the tail; they do not bind.
@@ -38,7 +45,8 @@ namespace mmfault::conformance {
 
 enum class Order : uint8_t {
   kTotal,    // every row after the one before
-  kPartial,  // as `conc_*`
+  kByActor,  // each actor's rows in order
+  kSleeper,  // as `conc_*`
 };
 
 struct Rules {

@@ -3,7 +3,6 @@
 
 #include "tests/conformance/recorder.h"
 
-#include <bit>
 #include <cctype>
 #include <string_view>
 
@@ -69,30 +68,37 @@ bool HasRange(StepKind kind) {
   }
 }
 
+// Steps in which a task waits for another, or for a grace period.
+bool MaySleep(StepKind kind) {
+  switch (kind) {
+    case StepKind::kWaitFor:
+    case StepKind::kJoin:
+    case StepKind::kSleep:
+    case StepKind::kUnregister:
+    case StepKind::kRemove:
+    case StepKind::kReadBegin:
+    case StepKind::kSynchronize:
+      return true;
+    default:
+      return false;
+  }
+}
+
 int64_t PageOf(uint64_t address) {
   return static_cast<int64_t>(address - kWindow) /
          static_cast<int64_t>(mm::kPageSize);
 }
 
 void SetStepRange(const StepSpec& step, Row* row) {
+  const bool bytes = step.kind == StepKind::kInsert;
   row->range_binds = HasRange(step.kind);
   row->start = PageOf(step.start);
-  row->end = PageOf(step.end);
+  row->end = PageOf(bytes ? step.start + step.a : step.end);
 }
 
 int64_t SignalsOf(const sched::TaskRecord& task) {
   return (kernel::signal_pending(task) ? 1 : 0) +
          (kernel::fatal_signal_pending(task) ? 2 : 0);
-}
-
-// The signal that a task dies of: SIGKILL is pending for all that kill.
-int KilledBy(const sched::TaskRecord& task) {
-  if (!kernel::fatal_signal_pending(task)) {
-    return 0;
-  }
-  const uint64_t other = task.sig_pending & ~task.sig_blocked &
-                         ~kernel::SignalBit(kernel::kSigKill);
-  return other != 0 ? std::countr_zero(other) + 1 : kernel::kSigKill;
 }
 
 std::string Lock(const mm_struct& mm) {
@@ -112,17 +118,19 @@ std::string ActorName(std::string_view id) {
   return {static_cast<char>(std::toupper(id[0]))};
 }
 
-// The sequence that a call returned, where it returns one.
-template <typename Outcome>
-int64_t SequenceOf(const StepSpec& step, const Outcome& outcome) {
-  const bool has_one =
-      (step.kind == StepKind::kInsert || step.kind == StepKind::kReadBegin ||
-       step.kind == StepKind::kReadRetry) &&
-      outcome.rc >= 0;
-  if constexpr (requires { outcome.seq; }) {
-    return has_one ? static_cast<int64_t>(outcome.seq) : 0;
+// The sequence that a call returned or was asked about.
+int64_t SequenceOf(const Program& program, const StepSpec& step, int rc) {
+  switch (step.kind) {
+    case StepKind::kInsert:
+      return rc == 0
+                 ? static_cast<int64_t>(step.dev->interval.invalidate_seq.get())
+                 : 0;
+    case StepKind::kReadBegin:
+    case StepKind::kReadRetry:
+      return static_cast<int64_t>(program.last_seq.get());
+    default:
+      return 0;
   }
-  return 0;
 }
 
 }  // namespace
@@ -130,6 +138,7 @@ int64_t SequenceOf(const StepSpec& step, const Outcome& outcome) {
 void Recorder::Reset() {
   rows_.clear();
   actors_.clear();
+  loose_.clear();
   killed_by_.clear();
   allocated_.clear();
   allocation_count_ = 0;
@@ -197,14 +206,27 @@ int64_t Recorder::Pins(const Actor& actor) {
              : 0;
 }
 
+void Recorder::NoteSleep(const Actor& actor) {
+  const mm_struct* mm =
+      actor.own == nullptr ? nullptr : scenario::MmOf(actor.own);
+  if (mm != nullptr) {
+    loose_.insert(mm->object.id);
+  }
+}
+
 Row Recorder::NewRow(const Actor& actor, const char* kind, std::string call,
-                     const mm_struct* mm) const {
+                     const mm_struct* mm) {
   Row row;
   row.actor = actor.name;
   row.kind = kind;
   row.call = std::move(call);
-  row.task = kernel::ThisWorld()->current_slot();
+  row.time_ns = kernel::ThisWorld()->state().time_ns;
   if (mm != nullptr) {
+    const bool own = actor.own != nullptr && scenario::MmOf(actor.own) == mm;
+    if (!own) {
+      loose_.insert(mm->object.id);
+    }
+    row.count_exact = !loose_.contains(mm->object.id);
     row.mm = mm->object.id;
     row.mm_users = mm->mm_users.counter;
     row.mm_count = mm->mm_count.counter;
@@ -233,6 +255,10 @@ void Recorder::OnStepBegin(const Program& program, const StepSpec& step) {
   Actor& actor = ActorOf(program);
   const sched::TaskRecord& task = *kernel::Current();
   actor.step = &step;
+  actor.own = program.own;
+  if (step.await_signal != 0) {
+    NoteSleep(actor);
+  }
   actor.mm = MmOfStep(program, step);
   actor.mm_id = actor.mm == nullptr ? -1 : int64_t{actor.mm->object.id};
   if (step.kind == StepKind::kMark) {
@@ -277,8 +303,15 @@ void Recorder::OnStepDone(const Program& program, const StepSpec& step,
   if (outcome.skipped) {
     return;
   }
+  if (MaySleep(step.kind)) {
+    NoteSleep(actor);
+  }
   if (step.kind == StepKind::kJoin) {
     actor.joined = step.task;
+  }
+  if (step.kind == StepKind::kSignal && step.task != nullptr &&
+      outcome.rc == 0) {
+    killed_by_[step.task] = static_cast<int>(step.a);
   }
   if (step.kind == StepKind::kHasNotifiers) {
     rows_.push_back(NewRow(actor, "mark", "state", actor.mm));
@@ -306,7 +339,7 @@ void Recorder::OnStepDone(const Program& program, const StepSpec& step,
     row.notifier = outcome.rc == 0 ? row.notifier : "-";
     row.x = outcome.rc == 0 ? step.dev->mn.users.get() : 0;
   } else {
-    row.x = SequenceOf(step, outcome);
+    row.x = SequenceOf(program, step, outcome.rc);
   }
   if (step.kind == StepKind::kAccessRemoteVm && outcome.rc == 0) {
     row.rc = 1;  // the bytes that a write to /proc/pid/mem wrote
@@ -315,9 +348,8 @@ void Recorder::OnStepDone(const Program& program, const StepSpec& step,
 }
 
 void Recorder::OnTaskEnd(const Program& program) {
-  const int number = KilledBy(*kernel::Current());
-  if (number != 0) {
-    killed_by_[&program] = number;
+  if (!kernel::fatal_signal_pending(*kernel::Current())) {
+    killed_by_.erase(&program);
   }
 }
 

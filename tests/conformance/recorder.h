@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ class Recorder : public scenario::MachineListener {
   struct Actor {
     std::string name;
     const scenario::StepSpec* step = nullptr;  // null: in none
+    const scenario::MmRef* own = nullptr;
     mm::mm_struct* mm = nullptr;  // that its rows are about; null: none
     int64_t mm_id = -1;
     std::vector<size_t> callbacks;  // rows of methods that have not returned
@@ -65,14 +67,17 @@ class Recorder : public scenario::MachineListener {
                           const scenario::StepSpec& step) const;
   // A row of the actor; `mm` may be freed or null.
   Row NewRow(const Actor& actor, const char* kind, std::string call,
-             const mm::mm_struct* mm) const;
+             const mm::mm_struct* mm);
+  void NoteSleep(const Actor& actor);
   std::string NotifierName(uint32_t object_id) const;
   static int64_t Pins(const Actor& actor);
 
   scenario::Machine* machine_;
   std::vector<Row> rows_;
   std::map<uint32_t, Actor> actors_;  // by the program's or task's number
+  // The last signal sent to a task, unless it ended without a fatal one.
   std::map<const scenario::Program*, int> killed_by_;
+  std::set<uint32_t> loose_;  // mms whose mm_count is not exact any more
   std::map<uint32_t, int> allocated_;  // G number, by notifier
   int allocation_count_ = 0;
 };

@@ -72,6 +72,7 @@ bool IsFactOfTheGuest(const Row& row) {
 
 Row FromFields(const Fields& fields) {
   Row row;
+  row.time_ns = static_cast<uint64_t>(Number(fields[kTime]).value_or(0)) * 1000;
   row.actor = Actor(fields[kActor]);
   row.kind = fields[kKind];
   row.notifier = Text(fields[kNotifier]);

@@ -40,7 +40,11 @@ struct Row {
   int64_t atomic = 0;
   int64_t vma = 0;
   int64_t x = 0;
-  int task = -1;  // observed: a number for the task
+  // Observed: whether mm_count is what the kernel's must be. An idle CPU holds
+  // the mm that it ran last (lazy TLB), so theirs may be higher once the mm's
+  // own task has slept, or another task has touched the mm.
+  bool count_exact = false;
+  uint64_t time_ns = 0;  // the guest's, or virtual
 };
 
 // For reports: the values that bind, in one line.
