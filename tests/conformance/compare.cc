@@ -25,12 +25,16 @@ class MmTable {
   // Whether the observed mm may be the recorded one.
   bool Same(const Row& recorded, const Row& observed) {
     const auto known = theirs_.find(observed.mm);
-    if (known == theirs_.end()) {
-      theirs_[observed.mm] = recorded.mm;
-      ours_[recorded.mm] = observed.mm;  // the one before is not seen again
-      return true;
+    if (known != theirs_.end()) {
+      return known->second == recorded.mm && ours_[recorded.mm] == observed.mm;
     }
-    return known->second == recorded.mm && ours_[recorded.mm] == observed.mm;
+    theirs_[observed.mm] = recorded.mm;
+    const auto [holder, is_new] = ours_.emplace(recorded.mm, observed.mm);
+    const bool is_free =
+        is_new || std::find(observed.gone.begin(), observed.gone.end(),
+                            holder->second) != observed.gone.end();
+    holder->second = observed.mm;
+    return is_free;
   }
 
  private:

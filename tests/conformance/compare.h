@@ -7,8 +7,8 @@
 //   - a row without an mm (mm -1, mmap_lock ?) and one of the actor `victim`:
 //     kind, call, event and rc only;
 //   - mm: one of ours is always the same one of theirs; theirs may stand for
-//     another one of ours when the first is not seen again, since the recording
-//     knows an mm by its address;
+//     another one of ours when the first has no users any more, since the
+//     recording knows an mm by its address;
 //   - mm_count: equal, or theirs higher by at most the guest's CPUs where
 //     Row::count_exact says so;
 //   - ranges beyond the user's address space: by their length, since where the

@@ -139,6 +139,7 @@ void Recorder::Reset() {
   rows_.clear();
   actors_.clear();
   loose_.clear();
+  seen_.clear();
   killed_by_.clear();
   allocated_.clear();
   allocation_count_ = 0;
@@ -214,6 +215,17 @@ void Recorder::NoteSleep(const Actor& actor) {
   }
 }
 
+void Recorder::NoteSeen(const mm_struct* mm, Row* row) {
+  if (!seen_.emplace(mm->object.id, mm).second) {
+    return;
+  }
+  for (const auto& [id, other] : seen_) {
+    if (other->object.id != id || other->mm_users.counter == 0) {
+      row->gone.push_back(id);
+    }
+  }
+}
+
 Row Recorder::NewRow(const Actor& actor, const char* kind, std::string call,
                      const mm_struct* mm) {
   Row row;
@@ -226,6 +238,7 @@ Row Recorder::NewRow(const Actor& actor, const char* kind, std::string call,
     if (!own) {
       loose_.insert(mm->object.id);
     }
+    NoteSeen(mm, &row);
     row.count_exact = !loose_.contains(mm->object.id);
     row.mm = mm->object.id;
     row.mm_users = mm->mm_users.counter;

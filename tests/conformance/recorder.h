@@ -69,6 +69,7 @@ class Recorder : public scenario::MachineListener {
   Row NewRow(const Actor& actor, const char* kind, std::string call,
              const mm::mm_struct* mm);
   void NoteSleep(const Actor& actor);
+  void NoteSeen(const mm::mm_struct* mm, Row* row);
   std::string NotifierName(uint32_t object_id) const;
   static int64_t Pins(const Actor& actor);
 
@@ -77,6 +78,7 @@ class Recorder : public scenario::MachineListener {
   std::map<uint32_t, Actor> actors_;  // by the program's or task's number
   // The last signal sent to a task, unless it ended without a fatal one.
   std::map<const scenario::Program*, int> killed_by_;
+  std::map<uint32_t, const mm::mm_struct*> seen_;  // by number; may be freed
   std::set<uint32_t> loose_;  // mms whose mm_count is not exact any more
   std::map<uint32_t, int> allocated_;  // G number, by notifier
   int allocation_count_ = 0;

@@ -44,6 +44,8 @@ struct Row {
   // the mm that it ran last (lazy TLB), so theirs may be higher once the mm's
   // own task has slept, or another task has touched the mm.
   bool count_exact = false;
+  // Observed, in the first row of an mm: earlier ones without users by now.
+  std::vector<int64_t> gone;
   uint64_t time_ns = 0;  // the guest's, or virtual
 };
 
