@@ -34,9 +34,33 @@ SearchResult DepthFirst::Run() {
       Descend(task);
     }
   }
+  if (result_.outcome == Outcome::kSteps ||
+      result_.outcome == Outcome::kExecutions) {
+    result_.estimate = EstimateTree();
+  }
   world_->UndoTo(base_depth_);
   world_->SetUndo(false);
   return result_;
+}
+
+// How much of the tree is behind us, if the subtrees of a node are equally
+// large: the tries that a node has finished, over those it has, in the share
+// that the node itself is.
+uint64_t DepthFirst::EstimateTree() const {
+  double share = 1;
+  double done = 0;
+  for (const Node& node : stack_.nodes()) {
+    const int tries = std::popcount(node.backtrack & node.enabled);
+    if (tries == 0) {
+      continue;
+    }
+    share /= tries;
+    done += share * std::max(0, std::popcount(node.done) - 1);
+  }
+  const double most = 1e18;
+  const double whole =
+      static_cast<double>(result_.executions) / std::max(done, 1e-18);
+  return static_cast<uint64_t>(std::min(whole, most));
 }
 
 bool DepthFirst::OutOfBudget() {

@@ -35,6 +35,7 @@ class DepthFirst {
   uint64_t Affordable(const Node& node) const;
   uint64_t FirstTries(const Node& node) const;
   bool OutOfBudget();
+  uint64_t EstimateTree() const;
 
   // DPOR.
   Footprint Print(int task) const;

@@ -70,6 +70,7 @@ struct SearchResult {
   uint64_t steps = 0;       // executed
   uint64_t states = 0;      // stateful search: different ones
   uint64_t max_depth = 0;   // longest execution, in steps
+  uint64_t estimate = 0;    // DPOR, when cut: executions in the whole tree
 };
 
 // One execution as it was: the task of each step. Valid in the visitor only.

@@ -4,11 +4,13 @@
 // Reading scenario files, and choosing protocols for them.
 
 #include <algorithm>
+#include <array>
 
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
+#include "server/explore/strategies.h"
 #include "server/kernel/mutant.h"
 #include "server/notifier/protocols.h"
 #include "server/scenario/compile.h"
@@ -106,6 +108,14 @@ absl::StatusOr<v1::Scenario> ParseScenario(const std::string& text,
   return scenario;
 }
 
+bool IsStrategy(std::string_view name) {
+  static constexpr std::array<std::string_view, 5> kExhaustive = {
+      "dfs", "dpor", "stateful", "bounded", "auto"};
+  return explore::IsRandomStrategy(name) ||
+         std::find(kExhaustive.begin(), kExhaustive.end(), name) !=
+             kExhaustive.end();
+}
+
 absl::Status CheckMutants(const v1::Scenario& scenario) {
   for (const std::string& name : scenario.mutants()) {
     if (kernel::FindMutant(name) >= 0) {
@@ -140,10 +150,12 @@ absl::Status CheckScenario(const v1::Scenario& scenario) {
                                    "a scenario has at least one task");
   }
   const std::string& strategy = scenario.explore().strategy();
-  if (!strategy.empty() && strategy != "random") {
+  if (!IsStrategy(strategy)) {
     return base::InvalidFieldError(
         "explore.strategy", "UNSUPPORTED_SETTING",
-        "this server searches with \"random\" only, got \"" + strategy + "\"");
+        "a strategy is random, pct, pos, dfs, dpor, stateful, bounded or auto, "
+        "got \"" +
+            strategy + "\"");
   }
   RETURN_IF_ERROR(CheckMutants(scenario));
   return CheckExpectations(scenario);

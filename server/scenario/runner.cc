@@ -9,7 +9,9 @@
 
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
+#include "server/explore/strategies.h"
 #include "server/kernel/point.h"
+#include "server/scenario/case.h"
 #include "server/scenario/compile.h"
 #include "server/scenario/to_proto.h"
 #include "server/scenario/verdict.h"
@@ -21,71 +23,9 @@ constexpr int64_t kDefaultSchedules = 1000;
 constexpr int64_t kDefaultSteps = 100000;
 constexpr int64_t kDefaultMaxHit = 400;
 constexpr int64_t kProgressEvery = 64;
+constexpr int kDefaultDepth = 3;
 
-// Keeps every event of one schedule.
-class StorySink : public trace::EventSink {
- public:
-  void OnEvent(const trace::Event& event) override { events.push_back(event); }
-  void OnViolation(const trace::Violation& /*violation*/) override {}
-
-  std::vector<trace::Event> events;
-};
-
-// One scenario under one protocol, ready to be run again and again.
-class Case : public MachineListener {
- public:
-  static absl::StatusOr<std::unique_ptr<Case>> Make(
-      const v1::Scenario& scenario, const notifier::Protocol& protocol,
-      const CaseOptions& options);
-
-  absl::StatusOr<v1::CaseResult> Run();
-
-  // One schedule from the start; returns whether it was cut by the budget.
-  absl::StatusOr<bool> RunOnce(uint64_t seed, trace::EventSink* sink,
-                               const v1::FaultRule* swept, int64_t hit);
-
-  Machine& machine() { return *machine_; }
-  bool swept_fired() const { return swept_fired_; }
-
- private:
-  Case(const v1::Scenario& scenario, const notifier::Protocol& protocol,
-       const CaseOptions& options)
-      : scenario_(scenario),
-        protocol_(protocol),
-        options_(options),
-        tally_(protocol) {}
-
-  void OnStepDone(const Program& program, const StepSpec& step,
-                  const StepOutcome& outcome) override;
-
-  absl::Status ResolveHeld(sched::RunStop stop);
-  absl::Status RunGroup(const v1::FaultRule* swept, int64_t hit, int64_t count,
-                        bool* fired);
-  absl::Status RunSweeps();
-  absl::Status Record(uint64_t seed, bool cut, const v1::FaultRule* swept,
-                      int64_t hit);
-  absl::Status KeepViolations(uint64_t seed, const v1::FaultRule* swept,
-                              int64_t hit);
-  std::string ReplayLine(uint64_t seed) const;
-  int64_t Schedules() const;
-  int64_t StepBudget() const;
-  bool MayStop() const;
-
-  const v1::Scenario& scenario_;
-  const notifier::Protocol& protocol_;
-  const CaseOptions& options_;
-  std::unique_ptr<Machine> machine_;
-  sched::World::Snapshot start_;
-  Tally tally_;
-  v1::CaseResult result_;
-  std::map<std::pair<std::string, int32_t>, int64_t> rc_counts_;
-  std::array<bool, trace::kCheckerCount> kept_ = {};
-  std::vector<const v1::Expect*> expectations_;
-  uint64_t event_hash_ = 0;
-  int32_t sweep_ = 0;  // the one under way, from 1
-  bool swept_fired_ = false;
-  bool cancelled_ = false;
-};
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Case>> Case::Make(
     const v1::Scenario& scenario, const notifier::Protocol& protocol,
@@ -165,131 +105,88 @@ absl::Status Case::ResolveHeld(sched::RunStop stop) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Case::RunOnce(uint64_t seed, trace::EventSink* sink,
-                                   const v1::FaultRule* swept, int64_t hit) {
+absl::StatusOr<uint32_t> Case::ArmSwept(const Execution& execution) {
+  if (execution.swept == nullptr) {
+    return 0;
+  }
+  const std::string hit = std::to_string(execution.hit);
+  v1::FaultRule armed = *execution.swept;
+  armed.set_trigger("when=" + hit + ".." + hit + " " +
+                    execution.swept->trigger());
+  return ArmRule(machine_.get(), armed, "sweep.fault");
+}
+
+void Case::DisarmSwept(uint32_t rule) {
   sched::World& world = machine_->world();
-  world.Restore(start_);
-  uint32_t rule = 0;
-  if (swept != nullptr) {
-    v1::FaultRule armed = *swept;
-    armed.set_trigger("when=" + std::to_string(hit) + ".." +
-                      std::to_string(hit) + " " + swept->trigger());
-    ASSIGN_OR_RETURN(rule, ArmRule(machine_.get(), armed, "sweep.fault"));
-  }
-  if (options_.on_reset) {
-    RETURN_IF_ERROR(options_.on_reset(machine_.get(), seed));
-  }
-  base::ThreadReplayContext() = {scenario_.id().c_str(), protocol_.id.data(),
-                                 seed, 0};
-  sched::UniformStrategy strategy(seed);
-  world.SetSink(sink);
-  const auto budget = static_cast<uint64_t>(StepBudget());
-  sched::RunStop stop = sched::RunStop::kAtPoint;
-  absl::Status status;
-  while (status.ok()) {
-    const uint64_t used = world.state().step_count;
-    stop = machine_->Run(&strategy, budget - std::min(budget, used));
-    const bool goes_on =
-        (stop == sched::RunStop::kAtPoint || stop == sched::RunStop::kHeld ||
-         stop == sched::RunStop::kOutside) &&
-        world.state().dead_tasks == 0;
-    if (!goes_on) {
-      break;
-    }
-    status = ResolveHeld(stop);
-  }
-  world.SetSink(nullptr);
   if (rule != 0) {
     const faults::Rule* armed = world.faults().Find(rule);
     swept_fired_ = world.decisions().Fires(armed->counter) != 0;
     world.faults().Disarm(rule);
   }
-  RETURN_IF_ERROR(status);
-  return stop == sched::RunStop::kStepBudget;
 }
 
-std::string Case::ReplayLine(uint64_t seed) const {
-  const std::string file =
-      options_.file.empty() ? scenario_.id() : options_.file;
-  return "mmfault run " + file + " --protocol " + std::string(protocol_.id) +
-         " --seed " + std::to_string(seed) + " --schedules 1" +
-         (options_.all_remote ? " --remote" : "");
-}
-
-// The events of a violation: its own step, the one that made it wrong, and the
-// last callback before it.
-void AddEvents(const Machine& machine, const StorySink& story,
-               const trace::Violation& violation, v1::Violation* out) {
-  const trace::Event* callback = nullptr;
-  const trace::Event* other = nullptr;
-  const trace::Event* own = nullptr;
-  for (const trace::Event& event : story.events) {
-    if (event.step > violation.step) {
-      break;
+absl::StatusOr<sched::RunStop> Case::RunUntilOver(sched::Strategy* strategy) {
+  sched::World& world = machine_->world();
+  const auto budget = static_cast<uint64_t>(StepBudget());
+  for (;;) {
+    const uint64_t used = world.state().step_count;
+    const sched::RunStop stop =
+        machine_->Run(strategy, budget - std::min(budget, used));
+    const bool goes_on =
+        (stop == sched::RunStop::kAtPoint || stop == sched::RunStop::kHeld ||
+         stop == sched::RunStop::kOutside) &&
+        world.state().dead_tasks == 0;
+    if (!goes_on) {
+      return stop;
     }
-    if (event.op.kind == trace::OpKind::kCallback) {
-      callback = &event;
-    }
-    if (violation.other_step != 0 && event.step == violation.other_step) {
-      other = &event;
-    }
-    own = &event;
-  }
-  for (const trace::Event* event : {other, callback, own}) {
-    if (event != nullptr) {
-      *out->add_events() = ToProto(machine, *event);
-    }
-  }
-  if (own != nullptr) {
-    out->set_function(own->op.where);
+    RETURN_IF_ERROR(ResolveHeld(stop));
   }
 }
 
-absl::Status Case::KeepViolations(uint64_t seed, const v1::FaultRule* swept,
-                                  int64_t hit) {
-  std::vector<trace::Violation> fresh;
-  for (const trace::Violation& violation : machine_->Violations()) {
-    const auto index = static_cast<size_t>(violation.checker);
-    if (!kept_[index] &&
-        result_.violations_size() + static_cast<int>(fresh.size()) <
-            options_.max_violations) {
-      kept_[index] = true;
-      fresh.push_back(violation);
-    }
-  }
-  if (fresh.empty()) {
+// How long an execution is: one of a seed that no run's seed changes, so that a
+// schedule follows from its own seed alone.
+absl::Status Case::MeasureLength() {
+  if (length_ != 0 || scenario_.explore().strategy() != "pct") {
     return absl::OkStatus();
   }
-  // The story is told by running again; with remote notifiers that would need
-  // their clients a second time, so there the numbers have to do.
-  StorySink story;
-  if (!options_.answer) {
-    const auto counts = rc_counts_;
-    const int64_t untested = result_.unchecked_vma_visit_max();
-    RETURN_IF_ERROR(RunOnce(seed, &story, swept, hit).status());
-    rc_counts_ = counts;
-    result_.set_unchecked_vma_visit_max(untested);
-  }
-  for (const trace::Violation& violation : fresh) {
-    v1::Violation* out = result_.add_violations();
-    *out = ToProto(*machine_, violation);
-    out->set_replay_line(ReplayLine(seed));
-    AddEvents(*machine_, story, violation, out);
-    out->set_index(result_.violations_size() - 1);
-    out->set_schedule_seed(static_cast<int64_t>(seed));
-    if (swept != nullptr) {
-      out->set_sweep(sweep_);
-      out->set_sweep_hit(hit);
-    }
-    if (options_.on_violation) {
-      options_.on_violation(*out);
-    }
-  }
+  machine_->world().Restore(start_);
+  const uint64_t begin = machine_->world().state().step_count;
+  sched::UniformStrategy strategy(1);
+  RETURN_IF_ERROR(RunUntilOver(&strategy).status());
+  length_ = std::max<uint64_t>(1, machine_->world().state().step_count - begin);
   return absl::OkStatus();
 }
 
-absl::Status Case::Record(uint64_t seed, bool cut, const v1::FaultRule* swept,
-                          int64_t hit) {
+absl::StatusOr<bool> Case::RunOnce(const Execution& execution,
+                                   trace::EventSink* sink) {
+  sched::World& world = machine_->world();
+  RETURN_IF_ERROR(MeasureLength());
+  world.Restore(start_);
+  ASSIGN_OR_RETURN(const uint32_t rule, ArmSwept(execution));
+  if (options_.on_reset) {
+    RETURN_IF_ERROR(options_.on_reset(machine_.get(), execution.seed));
+  }
+  base::ThreadReplayContext() = {scenario_.id().c_str(), protocol_.id.data(),
+                                 execution.seed, 0};
+  std::unique_ptr<sched::Strategy> strategy;
+  if (execution.schedule != nullptr) {
+    strategy = std::make_unique<ScheduleStrategy>(
+        *execution.schedule, static_cast<uint64_t>(world.state().step_count));
+  } else {
+    const v1::Explore& search = scenario_.explore();
+    strategy = explore::MakeStrategy(
+        search.strategy(), execution.seed,
+        search.depth() > 0 ? search.depth() : kDefaultDepth, length_);
+  }
+  world.SetSink(sink);
+  const absl::StatusOr<sched::RunStop> stop = RunUntilOver(strategy.get());
+  world.SetSink(nullptr);
+  DisarmSwept(rule);
+  RETURN_IF_ERROR(stop.status());
+  return *stop == sched::RunStop::kStepBudget;
+}
+
+absl::Status Case::Record(const Execution& execution, bool cut) {
   const sched::World& world = machine_->world();
   const std::vector<trace::Violation> violations = machine_->Violations();
   tally_.Add(violations, cut);
@@ -298,7 +195,7 @@ absl::Status Case::Record(uint64_t seed, bool cut, const v1::FaultRule* swept,
   result_.set_step_count(result_.step_count() +
                          static_cast<int64_t>(world.state().step_count));
   return violations.empty() ? absl::OkStatus()
-                            : KeepViolations(seed, swept, hit);
+                            : KeepViolations(execution, FreshViolations());
 }
 
 bool Case::MayStop() const {
@@ -306,13 +203,26 @@ bool Case::MayStop() const {
   return cancelled_ || (!exhaust && Decided(expectations_, tally_));
 }
 
+bool Case::Exhaustive() const {
+  return !explore::IsRandomStrategy(scenario_.explore().strategy());
+}
+
 absl::Status Case::RunGroup(const v1::FaultRule* swept, int64_t hit,
                             int64_t count, bool* fired) {
+  return Exhaustive() ? RunExhaustive(swept, hit, fired)
+                      : RunSeeded(swept, hit, count, fired);
+}
+
+absl::Status Case::RunSeeded(const v1::FaultRule* swept, int64_t hit,
+                             int64_t count, bool* fired) {
   for (int64_t i = 0; i < count; ++i) {
-    const uint64_t seed = options_.seed + static_cast<uint64_t>(i);
-    ASSIGN_OR_RETURN(const bool cut, RunOnce(seed, nullptr, swept, hit));
+    Execution execution;
+    execution.seed = options_.seed + static_cast<uint64_t>(i);
+    execution.swept = swept;
+    execution.hit = hit;
+    ASSIGN_OR_RETURN(const bool cut, RunOnce(execution, nullptr));
     *fired = *fired || swept_fired_;
-    RETURN_IF_ERROR(Record(seed, cut, swept, hit));
+    RETURN_IF_ERROR(Record(execution, cut));
     if (options_.progress && i % kProgressEvery == 0) {
       cancelled_ = !options_.progress(result_.schedule_count(), count);
     }
@@ -378,8 +288,6 @@ absl::StatusOr<v1::CaseResult> Case::Run() {
   return result_;
 }
 
-}  // namespace
-
 absl::StatusOr<v1::CaseResult> RunCase(const v1::Scenario& scenario,
                                        const notifier::Protocol& protocol,
                                        const CaseOptions& options) {
@@ -402,36 +310,6 @@ absl::Status CheckCase(const v1::Scenario& scenario,
                         .status());
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<Story> TellStory(const v1::Scenario& scenario,
-                                const notifier::Protocol& protocol,
-                                const StoryOptions& story_options) {
-  CaseOptions options;
-  options.seed = story_options.seed;
-  options.step_budget = story_options.step_budget;
-  options.all_remote = story_options.all_remote;
-  options.answer = story_options.answer;
-  ASSIGN_OR_RETURN(std::unique_ptr<Case> made,
-                   Case::Make(scenario, protocol, options));
-  const v1::FaultRule* swept = nullptr;
-  if (story_options.sweep > 0 && story_options.sweep <= scenario.sweep_size()) {
-    swept = &scenario.sweep(story_options.sweep - 1).fault();
-  }
-  StorySink sink;
-  RETURN_IF_ERROR(
-      made->RunOnce(story_options.seed, &sink, swept, story_options.sweep_hit)
-          .status());
-  Story story;
-  for (const trace::Event& event : sink.events) {
-    story.events.push_back(ToProto(made->machine(), event));
-  }
-  for (const trace::Violation& violation : made->machine().Violations()) {
-    story.violations.push_back(ToProto(made->machine(), violation));
-    AddEvents(made->machine(), sink, violation, &story.violations.back());
-  }
-  story.event_hash = HashText(made->machine().world().event_hash());
-  return story;
 }
 
 }  // namespace mmfault::scenario

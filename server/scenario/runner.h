@@ -5,9 +5,10 @@
 //
 // A case is one scenario under one protocol. The machine is set up once and
 // returned to that moment before each schedule; schedule i of seed S is the
-// uniform random walk of seed S + i, so a single schedule is repeated by its
-// own seed. The verdict per expectation follows from the violations that were
-// seen (scenario/verdict.h).
+// random one of seed S + i, so a single schedule is repeated by its own seed.
+// An exhaustive strategy runs every schedule instead, up to equivalence. The
+// verdict per expectation follows from the violations that were seen
+// (scenario/verdict.h).
 //
 // Threads: a runner is used by one thread.
 
@@ -24,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "mmfault/v1/run_service.pb.h"
 #include "mmfault/v1/scenario.pb.h"
+#include "server/explore/search.h"
 #include "server/scenario/compile.h"
 #include "server/scenario/machine.h"
 #include "server/trace/event.h"
@@ -37,6 +39,9 @@ absl::StatusOr<v1::Scenario> ParseScenario(const std::string& text,
 
 // Checks what can be checked without running; INVALID_ARGUMENT with the field.
 absl::Status CheckScenario(const v1::Scenario& scenario);
+
+// Whether there is a strategy of that name; "" is the default.
+bool IsStrategy(std::string_view name);
 
 // Whether every mutant of the scenario is one that `mutant list` has;
 // MUTANT_UNKNOWN with the nearest name.
@@ -72,6 +77,11 @@ struct CaseOptions {
   // Called right after the schedule that shows a violation, before the next
   // one begins, for each that is kept.
   std::function<void(const v1::Violation& violation)> on_violation;
+  // Exhaustive searches: called after on_violation with the schedule that shows
+  // it.
+  std::function<void(const v1::Violation& violation,
+                     const explore::Schedule& schedule)>
+      on_schedule;
   // Called now and then; false ends the case (cancelled).
   std::function<bool(int64_t done, int64_t total)> progress;
 };
@@ -92,6 +102,8 @@ absl::Status CheckCase(const v1::Scenario& scenario,
 // case has no sweep. A remote notifier needs an answer.
 struct StoryOptions {
   uint64_t seed = 1;
+  // Who runs at each step; null: as the seed says.
+  const explore::Schedule* schedule = nullptr;
   int sweep = 0;
   int64_t sweep_hit = 0;
   int64_t step_budget = 0;  // as in CaseOptions

@@ -30,6 +30,9 @@ class Tally {
   // One finished schedule and what fired in it.
   void Add(const std::vector<trace::Violation>& violations, bool cut);
 
+  // A search was cut: what it did not see may still be there.
+  void NoteCut() { cut_count_ += 1; }
+
   v1::Verdict VerdictOf(trace::Checker checker) const;
   int64_t FiredIn(trace::Checker checker) const {
     return fired_[static_cast<size_t>(checker)];

@@ -1,0 +1,248 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A case by exhaustive search: every execution, up to equivalence, by undo.
+
+#include <algorithm>
+
+#include "server/base/error.h"
+#include "server/base/prng.h"
+#include "server/base/status_macros.h"
+#include "server/scenario/case.h"
+
+namespace mmfault::scenario {
+namespace {
+
+using explore::SearchOptions;
+using explore::SearchResult;
+
+constexpr uint64_t kDefaultSearchSteps = 50000000;
+constexpr uint64_t kAutoProbeSteps = 2000000;
+constexpr int kDefaultBound = 2;
+constexpr int64_t kProgressEvery = 1024;
+
+v1::ExploreReport::Outcome ToProto(explore::Outcome outcome) {
+  switch (outcome) {
+    case explore::Outcome::kComplete:
+      return v1::ExploreReport::OUTCOME_COMPLETE;
+    case explore::Outcome::kExecutions:
+      return v1::ExploreReport::OUTCOME_EXECUTION_BUDGET;
+    case explore::Outcome::kSteps:
+      return v1::ExploreReport::OUTCOME_STEP_BUDGET;
+    case explore::Outcome::kStopped:
+      return v1::ExploreReport::OUTCOME_DECIDED;
+    case explore::Outcome::kUnsupported:
+      return v1::ExploreReport::OUTCOME_STOPPED;
+  }
+  return v1::ExploreReport::OUTCOME_UNSPECIFIED;
+}
+
+void Add(const SearchResult& part, SearchResult* sum) {
+  sum->outcome = part.outcome;
+  sum->executions += part.executions;
+  sum->pruned += part.pruned;
+  sum->steps += part.steps;
+  sum->states = std::max(sum->states, part.states);
+  sum->max_depth = std::max(sum->max_depth, part.max_depth);
+  sum->estimate = part.estimate;
+}
+
+}  // namespace
+
+SearchOptions Case::SearchOptionsOf() const {
+  const v1::Explore& explore = scenario_.explore();
+  SearchOptions options;
+  options.conditional = !explore.unconditional();
+  options.budget.steps_per_execution = static_cast<uint64_t>(StepBudget());
+  options.budget.steps =
+      explore.search_step_budget() > 0
+          ? static_cast<uint64_t>(explore.search_step_budget())
+          : kDefaultSearchSteps;
+  const int64_t executions = options_.schedule_count > 0
+                                 ? options_.schedule_count
+                                 : explore.schedule_count();
+  if (executions > 0) {
+    options.budget.executions = static_cast<uint64_t>(executions);
+  }
+  options.preemption_bound = explore.preemption_bound();
+  return options;
+}
+
+// 0, 1, 2 ... preemptions: what is found first needs the fewest.
+SearchResult Case::SearchBounds(const SearchOptions& options,
+                                const explore::Visitor& visitor) {
+  const int most =
+      options.preemption_bound > 0 ? options.preemption_bound : kDefaultBound;
+  SearchResult sum;
+  for (int bound = 0; bound <= most; ++bound) {
+    SearchOptions bounded = options;
+    bounded.preemption_bound = bound;
+    Add(explore::BoundedSearch(&machine_->world(), bounded, visitor), &sum);
+    if (sum.outcome != explore::Outcome::kComplete) {
+      break;
+    }
+  }
+  if (sum.outcome == explore::Outcome::kComplete) {
+    result_.mutable_explore()->set_reason(
+        "complete for at most " + std::to_string(most) + " preemptions");
+  }
+  return sum;
+}
+
+// DPOR first; where its tree is too large, states are what is left to count.
+SearchResult Case::SearchAuto(SearchOptions options,
+                              const explore::Visitor& visitor) {
+  SearchOptions probe = options;
+  probe.budget.steps = std::min(options.budget.steps, kAutoProbeSteps);
+  SearchResult found = explore::DporSearch(&machine_->world(), probe, visitor);
+  v1::ExploreReport* report = result_.mutable_explore();
+  report->set_strategy("dpor");
+  if (found.outcome != explore::Outcome::kSteps ||
+      probe.budget.steps == options.budget.steps) {
+    report->set_reason("the tree was small enough");
+    return found;
+  }
+  report->set_strategy("stateful");
+  report->set_reason("dpor was not through after " +
+                     std::to_string(found.steps) +
+                     " steps; its tree has about " +
+                     std::to_string(found.estimate) + " executions");
+  options.budget.steps -= found.steps;
+  Add(explore::StatefulSearch(&machine_->world(), options, visitor), &found);
+  return found;
+}
+
+SearchResult Case::Search(std::string_view engine,
+                          const explore::Visitor& visitor) {
+  const SearchOptions options = SearchOptionsOf();
+  sched::World* world = &machine_->world();
+  if (engine == "auto") {
+    return SearchAuto(options, visitor);
+  }
+  result_.mutable_explore()->set_strategy(std::string(engine));
+  if (engine == "dfs") {
+    return explore::SleepSetSearch(world, options, visitor);
+  }
+  if (engine == "stateful") {
+    return explore::StatefulSearch(world, options, visitor);
+  }
+  if (engine == "bounded") {
+    return SearchBounds(options, visitor);
+  }
+  return explore::DporSearch(world, options, visitor);
+}
+
+// What an observer can tell of the end of an execution, whatever the order in
+// which things were made: return codes, mms, notifiers, what was broken.
+uint64_t Case::TerminalState() const {
+  uint64_t hash = 0;
+  for (const auto& [id, program] : machine_->tasks()) {
+    hash = base::HashStep(hash, static_cast<uint64_t>(program->done.get()));
+    hash = base::HashStep(
+        hash, static_cast<uint64_t>(static_cast<int64_t>(program->last_rc)));
+  }
+  for (const auto& [id, ref] : machine_->mms()) {
+    const mm::mm_struct* mm = MmOf(ref);
+    if (mm == nullptr || mm->object.freed()) {
+      hash = base::HashStep(hash, 1);
+      continue;
+    }
+    hash = base::HashStep(hash, static_cast<uint64_t>(mm->mm_users.counter));
+    hash = base::HashStep(hash, static_cast<uint64_t>(mm->mm_count.counter));
+    hash = base::HashStep(hash, mm->map_count);
+  }
+  for (const auto& [id, dev] : machine_->devices()) {
+    hash = base::HashStep(
+        hash, static_cast<uint64_t>(dev->mn.registration.get()) << 32 |
+                  dev->mn.release_count);
+    hash = base::HashStep(hash, dev->spte_count);
+  }
+  return base::HashStep(hash, machine_->world().state().violated);
+}
+
+// False: the search has seen enough.
+bool Case::OnEnd(explore::End end, const explore::Schedule& schedule,
+                 const v1::FaultRule* swept, int64_t hit) {
+  if (end == explore::End::kFinished) {
+    machine_->CheckFinished();
+  }
+  const std::vector<trace::Violation> violations = machine_->Violations();
+  tally_.Add(violations, end == explore::End::kCut);
+  event_hash_ = base::HashStep(event_hash_, machine_->world().event_hash());
+  result_.set_schedule_count(result_.schedule_count() + 1);
+  terminal_states_.insert(TerminalState());
+  if (!violations.empty()) {
+    v1::ExploreReport* report = result_.mutable_explore();
+    if (report->first_violation_execution() == 0) {
+      report->set_first_violation_execution(result_.schedule_count());
+    }
+    std::vector<trace::Violation> fresh = FreshViolations();
+    if (!fresh.empty()) {
+      pending_.push_back({schedule, swept, hit, std::move(fresh)});
+    }
+  }
+  if (options_.progress && result_.schedule_count() % kProgressEvery == 0) {
+    cancelled_ = !options_.progress(result_.schedule_count(), 0);
+  }
+  return !(swept == nullptr ? MayStop() : cancelled_);
+}
+
+void Case::NoteSearch(const SearchResult& found) {
+  v1::ExploreReport* report = result_.mutable_explore();
+  report->set_outcome(cancelled_ ? v1::ExploreReport::OUTCOME_STOPPED
+                                 : ToProto(found.outcome));
+  report->set_execution_count(report->execution_count() +
+                              static_cast<int64_t>(found.executions));
+  report->set_pruned_count(report->pruned_count() +
+                           static_cast<int64_t>(found.pruned));
+  report->set_step_count(report->step_count() +
+                         static_cast<int64_t>(found.steps));
+  report->set_state_count(
+      std::max(report->state_count(), static_cast<int64_t>(found.states)));
+  report->set_max_depth(
+      std::max(report->max_depth(), static_cast<int64_t>(found.max_depth)));
+  report->set_terminal_state_count(
+      static_cast<int64_t>(terminal_states_.size()));
+  report->set_estimated_execution_count(static_cast<int64_t>(found.estimate));
+  result_.set_step_count(report->step_count());
+  if (found.outcome == explore::Outcome::kExecutions ||
+      found.outcome == explore::Outcome::kSteps ||
+      found.outcome == explore::Outcome::kUnsupported) {
+    tally_.NoteCut();
+    result_.set_inconclusive_cause(
+        "the search was " + std::string(explore::OutcomeName(found.outcome)));
+  }
+}
+
+absl::Status Case::RunExhaustive(const v1::FaultRule* swept, int64_t hit,
+                                 bool* fired) {
+  sched::World& world = machine_->world();
+  world.Restore(start_);
+  Execution execution;
+  execution.seed = options_.seed;
+  execution.swept = swept;
+  execution.hit = hit;
+  ASSIGN_OR_RETURN(const uint32_t rule, ArmSwept(execution));
+  const SearchResult found = Search(
+      scenario_.explore().strategy(),
+      [&](sched::World* /*world*/, explore::End end,
+          const explore::Schedule& schedule) {
+        if (rule != 0) {
+          *fired = *fired || world.decisions().Fires(
+                                 world.faults().Find(rule)->counter) != 0;
+        }
+        return OnEnd(end, schedule, swept, hit);
+      });
+  DisarmSwept(rule);
+  NoteSearch(found);
+  for (const Pending& pending : pending_) {
+    execution.schedule = &pending.schedule;
+    execution.swept = pending.swept;
+    execution.hit = pending.hit;
+    RETURN_IF_ERROR(KeepViolations(execution, pending.fresh));
+  }
+  pending_.clear();
+  return absl::OkStatus();
+}
+
+}  // namespace mmfault::scenario

@@ -1,0 +1,162 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What was found, told: the execution of a violation run again, with its
+// events.
+
+#include <bit>
+
+#include "server/base/status_macros.h"
+#include "server/scenario/case.h"
+#include "server/scenario/to_proto.h"
+
+namespace mmfault::scenario {
+
+namespace {
+
+// The events of a violation: its own step, the one that made it wrong, and the
+// last callback before it.
+void AddEvents(const Machine& machine, const StorySink& story,
+               const trace::Violation& violation, v1::Violation* out) {
+  const trace::Event* callback = nullptr;
+  const trace::Event* other = nullptr;
+  const trace::Event* own = nullptr;
+  for (const trace::Event& event : story.events) {
+    if (event.step > violation.step) {
+      break;
+    }
+    if (event.op.kind == trace::OpKind::kCallback) {
+      callback = &event;
+    }
+    if (violation.other_step != 0 && event.step == violation.other_step) {
+      other = &event;
+    }
+    own = &event;
+  }
+  for (const trace::Event* event : {other, callback, own}) {
+    if (event != nullptr) {
+      *out->add_events() = ToProto(machine, *event);
+    }
+  }
+  if (own != nullptr) {
+    out->set_function(own->op.where);
+  }
+}
+
+}  // namespace
+
+int ScheduleStrategy::Pick(const sched::World& world, uint64_t runnable) {
+  const uint64_t index = world.state().step_count - start_;
+  const bool follows =
+      index < schedule_.size() && (runnable >> schedule_[index] & 1) != 0;
+  if (follows) {
+    return schedule_[index];
+  }
+  if (diverged_step_ == 0) {
+    diverged_step_ = index + 1;
+  }
+  return std::countr_zero(runnable);
+}
+
+std::string Case::ReplayLine(const Execution& execution) const {
+  const std::string file =
+      options_.file.empty() ? scenario_.id() : options_.file;
+  const std::string& strategy = scenario_.explore().strategy();
+  std::string line =
+      "mmfault run " + file + " --protocol " + std::string(protocol_.id);
+  if (execution.schedule != nullptr) {
+    return line + " --strategy " + strategy;  // as deep as it was found
+  }
+  line += " --seed " + std::to_string(execution.seed) + " --schedules 1";
+  if (!strategy.empty() && strategy != "random") {
+    line += " --strategy " + strategy;
+  }
+  return line + (options_.all_remote ? " --remote" : "");
+}
+
+// The first of each checker, as long as there is room.
+std::vector<trace::Violation> Case::FreshViolations() {
+  std::vector<trace::Violation> fresh;
+  int64_t known = result_.violations_size();
+  for (const Pending& pending : pending_) {
+    known += static_cast<int64_t>(pending.fresh.size());
+  }
+  for (const trace::Violation& violation : machine_->Violations()) {
+    const auto index = static_cast<size_t>(violation.checker);
+    if (!kept_[index] &&
+        known + static_cast<int64_t>(fresh.size()) < options_.max_violations) {
+      kept_[index] = true;
+      fresh.push_back(violation);
+    }
+  }
+  return fresh;
+}
+
+absl::Status Case::KeepViolations(const Execution& execution,
+                                  const std::vector<trace::Violation>& fresh) {
+  if (fresh.empty()) {
+    return absl::OkStatus();
+  }
+  // The story is told by running again; with remote notifiers that would need
+  // their clients a second time, so there the numbers have to do.
+  StorySink story;
+  if (!options_.answer) {
+    const auto counts = rc_counts_;
+    const int64_t untested = result_.unchecked_vma_visit_max();
+    RETURN_IF_ERROR(RunOnce(execution, &story).status());
+    rc_counts_ = counts;
+    result_.set_unchecked_vma_visit_max(untested);
+  }
+  for (const trace::Violation& violation : fresh) {
+    v1::Violation* out = result_.add_violations();
+    *out = ToProto(*machine_, violation);
+    out->set_replay_line(ReplayLine(execution));
+    AddEvents(*machine_, story, violation, out);
+    out->set_index(result_.violations_size() - 1);
+    out->set_schedule_seed(static_cast<int64_t>(execution.seed));
+    if (execution.swept != nullptr) {
+      out->set_sweep(sweep_);
+      out->set_sweep_hit(execution.hit);
+    }
+    if (options_.on_violation) {
+      options_.on_violation(*out);
+    }
+    if (options_.on_schedule && execution.schedule != nullptr) {
+      options_.on_schedule(*out, *execution.schedule);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Story> TellStory(const v1::Scenario& scenario,
+                                const notifier::Protocol& protocol,
+                                const StoryOptions& story_options) {
+  CaseOptions options;
+  options.seed = story_options.seed;
+  options.step_budget = story_options.step_budget;
+  options.all_remote = story_options.all_remote;
+  options.answer = story_options.answer;
+  ASSIGN_OR_RETURN(std::unique_ptr<Case> made,
+                   Case::Make(scenario, protocol, options));
+  Execution execution;
+  execution.seed = story_options.seed;
+  execution.hit = story_options.sweep_hit;
+  execution.schedule = story_options.schedule;
+  if (story_options.sweep > 0 && story_options.sweep <= scenario.sweep_size()) {
+    execution.swept = &scenario.sweep(story_options.sweep - 1).fault();
+  }
+  StorySink sink;
+  RETURN_IF_ERROR(made->RunOnce(execution, &sink).status());
+  Story story;
+  for (const trace::Event& event : sink.events) {
+    story.events.push_back(ToProto(made->machine(), event));
+  }
+  for (const trace::Violation& violation : made->machine().Violations()) {
+    story.violations.push_back(ToProto(made->machine(), violation));
+    AddEvents(made->machine(), sink, violation, &story.violations.back());
+  }
+  story.event_hash = HashText(made->machine().world().event_hash());
+  return story;
+}
+
+}  // namespace mmfault::scenario
