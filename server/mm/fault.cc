@@ -4,6 +4,8 @@
 // Page faults: where mappings appear. The half of mm/memory.c that tells nobody
 // anything, but for copy on write, which is in cow.cc.
 
+#include <algorithm>
+
 #include "server/kernel/errno.h"
 #include "server/mm/cow.h"
 #include "server/mm/huge_memory.h"
@@ -82,17 +84,20 @@ uint64_t ReadFlags(const vm_area_struct* vma) {
   return at_once ? Pte::kWritable : 0;
 }
 
-// Rule: what is in the page cache around a read fault is mapped with it, inside
-// the VMA and the file, in an aligned window. Kernel: mm/memory.c:
+// Rule: what is in the page cache around a read fault is mapped with it. The
+// window begins at an aligned address, or at the VMA where that is later, and
+// is as long in either case, up to the end of the VMA and of the page table.
+// Kernel: mm/memory.c:
 // do_fault_around(), v6.1. Requires the page table lock. Differs: one step.
 void do_fault_around(vm_area_struct* vma, uint64_t address) {
   mm_struct* mm = vma->vm_mm;
   address_space* file = vma->vm_file;
   const uint64_t window = era().fault_around_pages * kPageSize;
-  uint64_t at = address / window * window;
-  const uint64_t end = at + window < vma->vm_end ? at + window : vma->vm_end;
-  for (at = at < vma->vm_start ? vma->vm_start : at; at < end;
-       at += kPageSize) {
+  const uint64_t aligned = address / window * window;
+  const uint64_t from = std::max(aligned, vma->vm_start.get());
+  const uint64_t end = std::min(
+      {from + window, vma->vm_end.get(), HugeStart(address) + kHugeSize});
+  for (uint64_t at = from; at < end; at += kPageSize) {
     const uint64_t index = linear_page_index(vma, at);
     if (index >= file->size_pages || file->pages[index] == nullptr ||
         !LookupPte(mm, at).none()) {

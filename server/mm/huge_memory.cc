@@ -236,6 +236,16 @@ sched::Task<int> AdviseOne(vm_area_struct* vma, uint64_t start, uint64_t end,
   co_return 0;
 }
 
+// Whether there is a table of pmds for an address, huge entries in it or not:
+// one stands for 1 GiB. Kernel: mm/rmap.c:mm_find_pmd(), v6.1, which since then
+// leaves it to the caller to look at the entry.
+bool FindsPmd(const mm_struct* mm, uint64_t address) {
+  constexpr uint64_t kGiB = uint64_t{1} << 30;
+  const uint64_t start = address & ~(kGiB - 1);
+  return NextMapped(mm, start, start + kGiB) < start + kGiB ||
+         NextTable(mm, start, start + kGiB) < start + kGiB;
+}
+
 }  // namespace
 
 mmu_notifier_range HugeRangeOf(mm_struct* mm, uint64_t address, Event event) {
@@ -266,10 +276,16 @@ sched::Task<> __split_huge_pmd(mm_struct* mm, uint64_t address) {
   co_await NotifyRangeOnlyEnd(&range);
 }
 
-// Rule: no entry reaches over the edge of a VMA, so one that will is split
-// before the VMA is. Kernel: mm/huge_memory.c:vma_adjust_trans_huge(), v6.1.
+// Rule: no entry reaches over the edge of a VMA, so one that could is split
+// before the VMA is. It is announced before it is known whether there is one:
+// wherever the VMA holds all of the 2 MiB and there is a table of pmds. Kernel:
+// mm/huge_memory.c:split_huge_pmd_if_needed(), __split_huge_pmd(), v6.1.
 sched::Task<> vma_adjust_trans_huge(vm_area_struct* vma, uint64_t address) {
-  if (address % kHugeSize != 0 && LookupPte(vma->vm_mm, address).huge()) {
+  const uint64_t start = HugeStart(address);
+  const bool inside =
+      vma->vm_start <= start && start + kHugeSize <= vma->vm_end;
+  if (era().huge_pages && address != start && inside &&
+      FindsPmd(vma->vm_mm, address)) {
     co_await __split_huge_pmd(vma->vm_mm, address);
   }
 }
