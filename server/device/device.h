@@ -76,7 +76,8 @@ struct device {
   Cell<uint32_t> emm_stops;  // lock; part of invalidate_count
   Cell<spte*> sptes;         // lock
   Cell<uint64_t> spte_count;
-  Cell<bool> stopped;  // released, or told to stop: maps nothing any more
+  Cell<mm_struct*> last_mm;  // of the last register, whatever came of it
+  Cell<bool> stopped;        // released, or told to stop: maps nothing any more
   std::array<Cell<uint32_t>, notifier::kMethodCount> deliveries;
   std::array<Cell<uint32_t>, notifier::kMethodCount> nonzero;
 };

@@ -54,6 +54,13 @@ absl::Status AddMm(Machine* machine, const v1::MmSetup& setup,
                    std::string_view field);
 absl::Status AddFile(Machine* machine, const v1::FileSetup& setup,
                      std::string_view field);
+// A device's behaviour; events and mms that it names are declared.
+absl::StatusOr<device::Behaviour> CompileBehaviour(
+    Machine* machine, const v1::ModelledDevice& model, std::string_view field);
+// The form of a notifier, if the protocol has it.
+absl::StatusOr<notifier::Kind> CompileKind(const notifier::Protocol& protocol,
+                                           v1::Notifier::Kind kind,
+                                           std::string_view field);
 absl::Status AddNotifier(Machine* machine, const v1::NotifierSetup& setup,
                          const Bounds& bounds, std::string_view field);
 // `task_id` overrides setup.id() when not empty.

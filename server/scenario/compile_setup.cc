@@ -50,7 +50,12 @@ absl::StatusOr<VmaSetup> CompileVma(Machine* machine, const v1::Vma& vma,
   VmaSetup setup;
   setup.start = vma.start();
   setup.end = vma.end();
+  if (vma.read_only() && vma.no_access()) {
+    return InvalidFieldError(Join(field, "no_access"), "FIELD_OUT_OF_RANGE",
+                             "no_access excludes read_only");
+  }
   setup.read_only = vma.read_only();
+  setup.no_access = vma.no_access();
   setup.populated = vma.populated();
   setup.anon_vma = vma.anon_vma();
   if (vma.has_file()) {
@@ -68,6 +73,19 @@ absl::StatusOr<VmaSetup> CompileVma(Machine* machine, const v1::Vma& vma,
     setup.shared = vma.file().shared();
   }
   return setup;
+}
+
+mm::FileKind FileKindOf(v1::FileSetup::Kind kind) {
+  switch (kind) {
+    case v1::FileSetup::KIND_DISK:
+      return mm::FileKind::kDisk;
+    case v1::FileSetup::KIND_RAM:
+      return mm::FileKind::kRam;
+    case v1::FileSetup::KIND_HUGETLB:
+      return mm::FileKind::kHugetlb;
+    default:
+      return mm::FileKind::kShmem;
+  }
 }
 
 // Files `{file}-{k}` that a pattern spreads over.
@@ -150,43 +168,22 @@ absl::Status CheckOverlap(std::vector<VmaSetup> vmas, std::string_view field) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<device::Behaviour> CompileBehaviour(
-    const v1::ModelledDevice& model, std::string_view field) {
-  device::Behaviour behaviour;
-  behaviour.sleeps = model.sleeps();
-  behaviour.allocates = model.allocates();
-  behaviour.forgets_invalidate = model.forgets_invalidate();
-  behaviour.drops_at_end = model.drops_at_end();
-  behaviour.forgets_release = model.forgets_release();
-  behaviour.forgets_retry = model.forgets_retry();
-  behaviour.retries_unlocked = model.retries_unlocked();
-  behaviour.frees_in_release = model.frees_in_release();
-  if (model.callback_yield_count() < 0 || model.callback_yield_count() > 1000) {
-    return InvalidFieldError(Join(field, "callback_yield_count"),
-                             "FIELD_OUT_OF_RANGE", "must be in [0, 1000]");
+// The notifier that a step would make, with a device that does all right.
+void DeclareDevice(Machine* machine, const v1::Step& step, bool all_remote) {
+  std::string id;
+  notifier::Kind kind = notifier::Kind::kList;
+  if (step.has_register_()) {
+    id = step.register_().notifier();
+  } else if (step.has_get()) {
+    id = step.get().notifier();
+    kind = notifier::Kind::kGetPut;
+  } else if (step.has_insert()) {
+    id = step.insert().notifier();
+    kind = notifier::Kind::kInterval;
   }
-  behaviour.yield_count = static_cast<uint32_t>(model.callback_yield_count());
-  for (const int event : model.unimplemented()) {
-    behaviour.unimplemented |= MethodBit(static_cast<v1::CallbackEvent>(event));
+  if (IsValidId(id) && machine->FindDevice(id) == nullptr) {
+    machine->CreateDevice(id, device::Behaviour(), all_remote, kind);
   }
-  if (model.answer_size() > device::kMaxAnswers) {
-    return InvalidFieldError(Join(field, "answer"), "FIELD_OUT_OF_RANGE",
-                             "at most 8 answers");
-  }
-  for (const auto& answer : model.answer()) {
-    const uint32_t bit = MethodBit(answer.event());
-    if (bit == 0) {
-      return InvalidFieldError(Join(field, "answer.event"),
-                               "UNSUPPORTED_SETTING",
-                               "no notifier of this server has that callback");
-    }
-    device::Answer& out = behaviour.answers[behaviour.answer_count++];
-    out.method = static_cast<notifier::Method>(std::countr_zero(bit));
-    out.rc = answer.rc();
-    out.hit = static_cast<uint64_t>(std::max<int64_t>(0, answer.hit()));
-    out.only_nonblocking = answer.only_nonblocking();
-  }
-  return behaviour;
 }
 
 // Things that steps name and nothing declares: mms that a fork will make, and
@@ -198,11 +195,10 @@ absl::Status DeclareNamed(Machine* machine, const v1::Scenario& scenario,
       if (step.has_fork() && IsValidId(step.fork().child())) {
         machine->DeclareMm(step.fork().child());
       }
-      const std::string& id = step.register_().notifier();
-      if (step.has_register_() && IsValidId(id) &&
-          machine->FindDevice(id) == nullptr) {
-        machine->CreateDevice(id, device::Behaviour(), all_remote);
+      if (step.has_exec() && IsValidId(step.exec().mm())) {
+        machine->DeclareMm(step.exec().mm());
       }
+      DeclareDevice(machine, step, all_remote);
     }
   }
   return absl::OkStatus();
@@ -283,7 +279,13 @@ absl::Status AddMm(Machine* machine, const v1::MmSetup& setup,
                             "more VMAs than this world may have");
   }
   RETURN_IF_ERROR(CheckOverlap(vmas, field));
-  machine->CreateMm(machine->DeclareMm(setup.id()), users, std::move(vmas));
+  if (setup.start_brk() % mm::kPageSize != 0 ||
+      setup.start_brk() >= mm::kTaskSize) {
+    return InvalidFieldError(Join(field, "start_brk"), "RANGE_MALFORMED",
+                             "a heap begins at a multiple of 4096 below 2^47");
+  }
+  machine->CreateMm(machine->DeclareMm(setup.id()), users, std::move(vmas),
+                    setup.start_brk());
   return absl::OkStatus();
 }
 
@@ -299,7 +301,12 @@ absl::Status AddFile(Machine* machine, const v1::FileSetup& setup,
     return InvalidFieldError(Join(field, "size_pages"), "FIELD_OUT_OF_RANGE",
                              "a file has 0 to 4194304 pages");
   }
-  machine->CreateFile(setup.id(), static_cast<uint64_t>(setup.size_pages()));
+  if (!v1::FileSetup::Kind_IsValid(setup.kind())) {
+    return InvalidFieldError(Join(field, "kind"), "FIELD_OUT_OF_RANGE",
+                             "a kind is one of KIND_*");
+  }
+  machine->CreateFile(setup.id(), static_cast<uint64_t>(setup.size_pages()),
+                      FileKindOf(setup.kind()));
   return absl::OkStatus();
 }
 
@@ -316,14 +323,13 @@ absl::Status AddNotifier(Machine* machine, const v1::NotifierSetup& setup,
                             bounds.max_notifiers,
                             "more notifiers than this world may have");
   }
-  if (setup.kind() != v1::Notifier::KIND_UNSPECIFIED &&
-      setup.kind() != v1::Notifier::KIND_LIST) {
-    return InvalidFieldError(Join(field, "kind"), "UNSUPPORTED_SETTING",
-                             "this server has list notifiers only");
-  }
-  ASSIGN_OR_RETURN(const device::Behaviour behaviour,
-                   CompileBehaviour(setup.modelled(), Join(field, "modelled")));
-  machine->CreateDevice(setup.id(), behaviour, setup.has_remote());
+  ASSIGN_OR_RETURN(
+      const notifier::Kind kind,
+      CompileKind(machine->protocol(), setup.kind(), Join(field, "kind")));
+  ASSIGN_OR_RETURN(
+      const device::Behaviour behaviour,
+      CompileBehaviour(machine, setup.modelled(), Join(field, "modelled")));
+  machine->CreateDevice(setup.id(), behaviour, setup.has_remote(), kind);
   return absl::OkStatus();
 }
 

@@ -89,7 +89,11 @@ absl::Status StepCompiler::SetMm(const std::string& id, std::string_view path) {
     }
     return absl::OkStatus();
   }
-  out_->mm = default_mm_ != nullptr ? default_mm_ : program_->own.get();
+  out_->mm = default_mm_;
+  if (out_->mm == nullptr) {
+    out_->mm = program_->next_own != nullptr ? program_->next_own.get()
+                                             : program_->own.get();
+  }
   if (out_->mm == nullptr && machine_->mms().size() == 1) {
     out_->mm = machine_->mms().begin()->second;
   }
@@ -103,14 +107,15 @@ absl::Status StepCompiler::SetMm(const std::string& id, std::string_view path) {
 }
 
 absl::Status StepCompiler::SetDevice(const std::string& id,
-                                     std::string_view path, bool may_create) {
+                                     std::string_view path, bool may_create,
+                                     notifier::Kind kind) {
   if (id.empty()) {
     return InvalidFieldError(Path(path), "FIELD_MISSING",
                              "say which notifier is meant");
   }
   out_->dev = machine_->FindDevice(id);
   if (out_->dev == nullptr && may_create && IsValidId(id)) {
-    out_->dev = machine_->CreateDevice(id, device::Behaviour(), false);
+    out_->dev = machine_->CreateDevice(id, device::Behaviour(), false, kind);
   }
   if (out_->dev == nullptr) {
     return base::MissingResourceError(

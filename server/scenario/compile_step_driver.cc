@@ -7,17 +7,20 @@
 
 namespace mmfault::scenario {
 
-using base::InvalidFieldError;
 using v1::Step;
 
 absl::Status StepCompiler::CompileDriverOp(const Step& step) {
   switch (step.op_case()) {
     case Step::kRegister:
       out_->kind = StepKind::kRegister;
+      out_->flag = step.register_().locked();
+      out_->unchecked = step.register_().unchecked();
       RETURN_IF_ERROR(SetMm(step.register_().mm(), "register.mm"));
-      return SetDevice(step.register_().notifier(), "register.notifier", true);
+      return SetDeviceOf(step.register_().notifier(), "register.notifier",
+                         notifier::Kind::kList, true);
     case Step::kUnregister:
       out_->kind = StepKind::kUnregister;
+      out_->unchecked = step.unregister().unchecked();
       return SetDevice(step.unregister().notifier(), "unregister.notifier");
     case Step::kLookUp:
       out_->kind = StepKind::kLookUp;
@@ -49,20 +52,10 @@ absl::Status StepCompiler::CompileDriverOp(const Step& step) {
                  : absl::OkStatus();
     case Step::kFree:
       out_->kind = StepKind::kFree;
+      out_->flag = step.free().unload();
       return SetDevice(step.free().notifier(), "free.notifier");
-    case Step::kGet:
-    case Step::kPut:
-    case Step::kInsert:
-    case Step::kRemove:
-    case Step::kReadBegin:
-    case Step::kReadRetry:
-    case Step::kSynchronize:
-      return InvalidFieldError(
-          field_, "UNSUPPORTED_SETTING",
-          "this server has list notifiers only: get/put and interval "
-          "notifiers are not simulated yet");
     default:
-      return CompileTaskOp(step);
+      return CompileSubscriptionOp(step);
   }
 }
 

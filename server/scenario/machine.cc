@@ -178,9 +178,9 @@ device::device* Machine::FindDevice(std::string_view id) const {
 
 device::device* Machine::CreateDevice(const std::string& id,
                                       const device::Behaviour& behaviour,
-                                      bool remote) {
+                                      bool remote, notifier::Kind kind) {
   sched::World::Scope scope(world_.get());
-  device::device* dev = device::NewDevice(behaviour, remote);
+  device::device* dev = device::NewDevice(behaviour, remote, kind);
   world_->SetName(dev->mn.object.id, id);
   devices_[id] = dev;
   return dev;

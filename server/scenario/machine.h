@@ -39,6 +39,7 @@ struct VmaSetup {
   uint64_t pgoff = 0;
   bool shared = false;
   bool read_only = false;
+  bool no_access = false;
   bool populated = false;
   bool anon_vma = false;
 };
@@ -91,16 +92,19 @@ class Machine : public device::RemoteHub {
   MmRef* DeclareMm(const std::string& id);
   // Makes the mm itself. Requires: declared, not made; VMAs in any order, not
   // overlapping (checked by the caller).
-  void CreateMm(MmRef* ref, int64_t mm_users, std::vector<VmaSetup> vmas);
+  void CreateMm(MmRef* ref, int64_t mm_users, std::vector<VmaSetup> vmas,
+                uint64_t start_brk = 0);
   // Names an mm that the simulation made. Inside a Scope.
   void NameMm(MmRef* ref, mm::mm_struct* mm);
 
   FileRef* FindFile(std::string_view id) const;
-  FileRef* CreateFile(const std::string& id, uint64_t size_pages);
+  FileRef* CreateFile(const std::string& id, uint64_t size_pages,
+                      mm::FileKind kind = mm::FileKind::kShmem);
 
   device::device* FindDevice(std::string_view id) const;
   device::device* CreateDevice(const std::string& id,
-                               const device::Behaviour& behaviour, bool remote);
+                               const device::Behaviour& behaviour, bool remote,
+                               notifier::Kind kind = notifier::Kind::kList);
 
   EventRef* DeclareEvent(const std::string& name);
   // The title as events refer to it; lives as long as the machine. Null when

@@ -229,7 +229,9 @@ void Machine::CheckFinished() {
                       .obj = mn.object.key(),
                       .a = mn.open_total});
     }
-    if (dead && mn.release_count == 0 &&
+    const bool told = mn.release_count != 0 ||
+                      dev->kind == notifier::Kind::kInterval;  // invalidate()
+    if (dead && !told &&
         !IsKnown(*world_, Cause::kReleaseMissing, mn.object.key())) {
       world_->Report({.checker = Checker::kReleaseCount,
                       .cause = Cause::kReleaseMissing,

@@ -119,6 +119,12 @@ struct EventRef {
   Cell<int64_t> count;
 };
 
+// What a `configure` step sets.
+struct BehaviourRef {
+  sched::Object object;
+  device::Behaviour behaviour;
+};
+
 struct Program;
 
 inline constexpr int kMaxCodes = 6;
@@ -140,10 +146,12 @@ struct Codes {
 struct StepSpec {
   sched::Object object;
   StepKind kind;
-  bool flag;      // write, read_only, granted, force
+  bool flag;       // write, read_only, granted, force, locked, unload
+  bool unchecked;  // register, unregister, remove
   bool has_page;  // establish
   bool populate;  // mmap
   bool shared;    // mmap
+  bool no_access;  // mmap, mprotect
   // What it waits for before anything else: v1::Step::AwaitSignal.
   uint8_t await_signal;
   const char* title;  // what stories call it (Machine::Title); null: its kind
@@ -159,6 +167,7 @@ struct StepSpec {
   device::device* dev;
   Program* task;
   EventRef* event;
+  const BehaviourRef* behaviour;
   uint64_t start;
   uint64_t end;
   uint64_t a;
@@ -179,6 +188,7 @@ struct Program {
   Cell<uint32_t> queued;  // steps ever appended
   Cell<uint32_t> done;    // steps finished
   Cell<MmRef*> own;       // the mm it is a process of; null: none
+  Cell<MmRef*> next_own;  // that of its last `exec` step, for steps after it
   Cell<bool> stays;
   Cell<bool> exiting;
   // mm_users references it holds, oldest first.
@@ -186,6 +196,7 @@ struct Program {
   std::array<Cell<MmRef*>, kMaxRefs> refs;
   std::array<Cell<int32_t>, kMaxLabels> label_rc;
   Cell<int32_t> last_rc;
+  Cell<uint64_t> last_seq;  // of its last read_begin
 };
 
 // How a step ended; what StepResult is made from.
@@ -198,6 +209,7 @@ struct StepOutcome {
   bool died = false;
   uint64_t page_pfn = 0;  // 0: none
   uint64_t page_generation = 0;
+  uint64_t seq = 0;  // read_begin
   uint32_t fault_count = 0;
   uint64_t mm_lock_locks = 0;
   uint64_t vma_visit_count = 0;

@@ -19,9 +19,17 @@ sched::Task<> RunProgram(void* program);
 
 // One operation, by group. `outcome` takes what is more than a return code.
 sched::Task<int> RunMmStep(Program* program, const StepSpec* step);
+// Those of RunMmStep() that name a file instead of an mm.
+bool IsFileStep(StepKind kind);
+sched::Task<int> RunFileStep(const StepSpec* step);
+// Those of RunMmStep() that the system does, in steps_system.cc.
+bool IsSystemStep(StepKind kind);
+sched::Task<int> RunSystemStep(const StepSpec* step);
 sched::Task<int> RunReferenceStep(Program* program, const StepSpec* step);
 sched::Task<int> RunDriverStep(Program* program, const StepSpec* step,
                                StepOutcome* outcome);
+sched::Task<int> RunSubscriptionStep(Program* program, const StepSpec* step,
+                                     StepOutcome* outcome);
 sched::Task<int> RunTaskStep(Program* program, const StepSpec* step);
 
 // The second half of a ForceTeardown(FORCE), after Machine::RevokeUsers().
@@ -31,6 +39,9 @@ sched::Task<> ExitForced(mm::mm_struct* mm);
 inline const char* StepName(const StepSpec* step) {
   return step->title != nullptr ? step->title : StepKindName(step->kind);
 }
+
+// Whether steps do what the device's driver would: a modelled one's always.
+bool IsScripted(const device::device* dev);
 
 // References a program holds.
 void PushRef(Program* program, MmRef* ref);

@@ -4,6 +4,7 @@
 // A driver's operations: registration, device faults, and what the owner of a
 // notifier does with its memory.
 
+#include "server/device/remote.h"
 #include "server/kernel/errno.h"
 #include "server/notifier/registration.h"
 #include "server/scenario/machine.h"
@@ -13,11 +14,12 @@ namespace mmfault::scenario {
 namespace {
 
 using mm::mm_struct;
+using notifier::mmu_notifier;
 using notifier::Registration;
 using sched::Task;
 
 const notifier::Protocol& CurrentProtocol() {
-  return Machine::Of(kernel::ThisWorld())->protocol();
+  return *device::CurrentProtocol();
 }
 
 void NoteScan(StepOutcome* outcome) {
@@ -33,11 +35,13 @@ Task<int> Register(const StepSpec* step, StepOutcome* outcome) {
   if (mm == nullptr) {
     co_return -ESRCH;
   }
-  if (dev->mn.registration == Registration::kRegistered) {
+  if (dev->mn.registration == Registration::kRegistered && !step->unchecked) {
     co_return -EBUSY;  // the kernel would corrupt the list (P15)
   }
   device::device_restart(dev);
-  const int rc = co_await notifier::Register(CurrentProtocol(), &dev->mn, mm);
+  dev->last_mm = mm;
+  const int rc =
+      co_await notifier::Register(CurrentProtocol(), &dev->mn, mm, step->flag);
   if (rc == 0) {
     dev->mn.mm = mm;
   }
@@ -50,13 +54,13 @@ Task<int> Register(const StepSpec* step, StepOutcome* outcome) {
 // it. A driver whose unregister fails goes on as before.
 Task<int> Unregister(const StepSpec* step, StepOutcome* outcome) {
   device::device* dev = step->dev;
-  if (dev->mn.registration != Registration::kRegistered) {
+  const bool registered = dev->mn.registration == Registration::kRegistered;
+  mm_struct* mm = registered ? dev->mn.mm : dev->last_mm;
+  if (mm == nullptr || (!registered && !step->unchecked)) {
     co_return -ENOENT;
   }
-  mm_struct* mm = dev->mn.mm;
   const bool stop_first =
-      !CurrentProtocol().unregister_releases &&
-      (!dev->remote || Machine::Of(kernel::ThisWorld())->scripted_drivers());
+      !CurrentProtocol().unregister_releases && IsScripted(dev);
   if (stop_first) {
     co_await device::device_stop(dev);
   }
@@ -68,13 +72,18 @@ Task<int> Unregister(const StepSpec* step, StepOutcome* outcome) {
   co_return rc;
 }
 
-mm_struct* MmOfDevice(const StepSpec* step) {
+mm_struct* MmOfDevice(const Program* program, const StepSpec* step) {
+  const MmRef* own = program->own;
+  if (step->dev->behaviour.uses_callers_mm && own != nullptr) {
+    return MmOf(own);
+  }
   mm_struct* mm = step->dev->mn.mm;
   return mm != nullptr || step->mm == nullptr ? mm : MmOf(step->mm);
 }
 
-Task<int> LookUp(const StepSpec* step, StepOutcome* outcome) {
-  mm_struct* mm = MmOfDevice(step);
+Task<int> LookUp(const Program* program, const StepSpec* step,
+                 StepOutcome* outcome) {
+  mm_struct* mm = MmOfDevice(program, step);
   if (mm == nullptr || mm->object.freed()) {
     co_return -ESRCH;
   }
@@ -88,7 +97,7 @@ Task<int> LookUp(const StepSpec* step, StepOutcome* outcome) {
   co_return rc;
 }
 
-Task<int> Establish(const StepSpec* step) {
+Task<int> Establish(const Program* program, const StepSpec* step) {
   if (step->has_page) {
     mm::page* target = PageOf(step->a);
     if (target == nullptr) {
@@ -99,7 +108,7 @@ Task<int> Establish(const StepSpec* step) {
         step->flag);
     co_return rc;
   }
-  mm_struct* mm = MmOfDevice(step);
+  mm_struct* mm = MmOfDevice(program, step);
   if (mm == nullptr || mm->object.freed()) {
     co_return -ESRCH;
   }
@@ -108,7 +117,24 @@ Task<int> Establish(const StepSpec* step) {
   co_return rc;
 }
 
+// What mmu_notifier_get() allocated is freed by the kernel alone.
+Task<> Free(const StepSpec* step) {
+  mmu_notifier* mn = &step->dev->mn;
+  co_await kernel::Point{
+      {trace::OpKind::kFree, trace::Access::kWrite, mn->object.key(), "kfree"}};
+  mn->unloaded = mn->unloaded || step->flag;
+  if (step->dev->kind != notifier::Kind::kGetPut) {
+    notifier::FreeNotifier(mn);
+  }
+}
+
 }  // namespace
+
+// Rule: the driver's code is the scenario's, or the server's, and not a live
+// client's.
+bool IsScripted(const device::device* dev) {
+  return !dev->remote || Machine::Of(kernel::ThisWorld())->scripted_drivers();
+}
 
 uint64_t PageNumber(const mm::page* p) {
   return kernel::ThisWorld()->arena().OffsetOf(p) / sched::kGranule;
@@ -124,7 +150,7 @@ mm::page* PageOf(uint64_t pfn) {
   return p->object.type == trace::ObjType::kPage ? p : nullptr;
 }
 
-Task<int> RunDriverStep(Program* /*program*/, const StepSpec* step,
+Task<int> RunDriverStep(Program* program, const StepSpec* step,
                         StepOutcome* outcome) {
   int rc = 0;
   switch (step->kind) {
@@ -135,10 +161,10 @@ Task<int> RunDriverStep(Program* /*program*/, const StepSpec* step,
       rc = co_await Unregister(step, outcome);
       break;
     case StepKind::kLookUp:
-      rc = co_await LookUp(step, outcome);
+      rc = co_await LookUp(program, step, outcome);
       break;
     case StepKind::kEstablish:
-      rc = co_await Establish(step);
+      rc = co_await Establish(program, step);
       break;
     case StepKind::kDeviceAccess:
       rc = co_await device::device_access(step->dev, step->start, step->flag);
@@ -147,11 +173,10 @@ Task<int> RunDriverStep(Program* /*program*/, const StepSpec* step,
       co_await device::drop(step->dev, step->start, step->end);
       break;
     case StepKind::kFree:
-      co_await kernel::Point{{trace::OpKind::kFree, trace::Access::kWrite,
-                              step->dev->mn.object.key(), "kfree"}};
-      notifier::FreeNotifier(&step->dev->mn);
+      co_await Free(step);
       break;
     default:
+      rc = co_await RunSubscriptionStep(program, step, outcome);
       break;
   }
   co_return rc;

@@ -144,6 +144,7 @@ v1::StepResult ToProto(const StepOutcome& outcome) {
     result.mutable_page()->set_generation(
         static_cast<int64_t>(outcome.page_generation));
   }
+  result.set_seq(static_cast<int64_t>(outcome.seq));
   result.set_vma_visit_count(static_cast<int64_t>(outcome.vma_visit_count));
   result.set_unchecked_vma_visit_max(
       static_cast<int64_t>(outcome.unchecked_vma_visit_max));
@@ -194,17 +195,28 @@ v1::CallbackEvent ToProto(Method method) {
       return v1::CALLBACK_EVENT_RELEASE;
     case Method::kClearFlushYoung:
       return v1::CALLBACK_EVENT_CLEAR_FLUSH_YOUNG;
+    case Method::kInvalidateRange:
+      return v1::CALLBACK_EVENT_INVALIDATE_RANGE;
+    case Method::kChangePte:
+      return v1::CALLBACK_EVENT_CHANGE_PTE;
+    case Method::kClearYoung:
+      return v1::CALLBACK_EVENT_CLEAR_YOUNG;
+    case Method::kTestYoung:
+      return v1::CALLBACK_EVENT_TEST_YOUNG;
+    case Method::kIntervalInvalidate:
+      return v1::CALLBACK_EVENT_INTERVAL_INVALIDATE;
+    case Method::kFreeNotifier:
+      return v1::CALLBACK_EVENT_FREE_NOTIFIER;
+    default:
+      // Calls that no client answers.
+      return v1::CALLBACK_EVENT_UNSPECIFIED;
   }
-  return v1::CALLBACK_EVENT_UNSPECIFIED;
 }
 
 uint32_t MethodBit(v1::CallbackEvent event) {
-  constexpr std::array kMethods = {
-      Method::kInvalidateRangeStart, Method::kInvalidateRangeEnd,
-      Method::kInvalidatePage, Method::kRelease, Method::kClearFlushYoung};
-  for (const Method method : kMethods) {
-    if (ToProto(method) == event) {
-      return 1U << static_cast<uint32_t>(method);
+  for (int i = 1; i < notifier::kMethodCount; ++i) {
+    if (ToProto(static_cast<Method>(i)) == event) {
+      return 1U << i;
     }
   }
   return 0;
