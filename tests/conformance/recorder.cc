@@ -4,6 +4,7 @@
 #include "tests/conformance/recorder.h"
 
 #include <cctype>
+#include <cstdlib>
 #include <string_view>
 
 #include "server/kernel/signal.h"
@@ -15,6 +16,9 @@ using mm::mm_struct;
 using scenario::Program;
 using scenario::StepKind;
 using scenario::StepSpec;
+
+// A callback about memory around the window, of which there is no row.
+constexpr size_t kOutside = SIZE_MAX;
 
 // A driver's step: the kernel's name of the function, and whether it returns
 // nothing there.
@@ -84,18 +88,6 @@ bool MaySleep(StepKind kind) {
   }
 }
 
-int64_t PageOf(uint64_t address) {
-  return static_cast<int64_t>(address - kWindow) /
-         static_cast<int64_t>(mm::kPageSize);
-}
-
-void SetStepRange(const StepSpec& step, Row* row) {
-  const bool bytes = step.kind == StepKind::kInsert;
-  row->range_binds = HasRange(step.kind);
-  row->start = PageOf(step.start);
-  row->end = PageOf(bytes ? step.start + step.a : step.end);
-}
-
 int64_t SignalsOf(const sched::TaskRecord& task) {
   return (kernel::signal_pending(task) ? 1 : 0) +
          (kernel::fatal_signal_pending(task) ? 2 : 0);
@@ -143,6 +135,20 @@ void Recorder::Reset() {
   killed_by_.clear();
   allocated_.clear();
   allocation_count_ = 0;
+  window_ = 0;
+  window_pages_ = 0;
+}
+
+int64_t Recorder::PageOf(uint64_t address) const {
+  return static_cast<int64_t>(address - window_) /
+         static_cast<int64_t>(mm::kPageSize);
+}
+
+void Recorder::SetStepRange(const StepSpec& step, Row* row) const {
+  const bool bytes = step.kind == StepKind::kInsert;
+  row->range_binds = HasRange(step.kind);
+  row->start = PageOf(step.start);
+  row->end = PageOf(bytes ? step.start + step.a : step.end);
 }
 
 Recorder::Actor& Recorder::ActorOf(const Program& program) {
@@ -243,7 +249,7 @@ Row Recorder::NewRow(const Actor& actor, const char* kind, std::string call,
     row.mm = mm->object.id;
     row.mm_users = mm->mm_users.counter;
     row.mm_count = mm->mm_count.counter;
-    row.mmap_lock = Lock(*mm);
+    row.mmap_lock = mm->object.freed() ? "-" : Lock(*mm);
   }
   return row;
 }
@@ -253,6 +259,12 @@ void Recorder::OnMark(const StepSpec& step, Actor* actor) {
   constexpr std::string_view kRename = "actor ";
   if (text.starts_with(kRename)) {
     actor->name = text.substr(kRename.size());
+    return;
+  }
+  constexpr std::string_view kWindow = "window ";
+  if (text.starts_with(kWindow)) {
+    window_ = std::strtoull(step.title + kWindow.size(), nullptr, 16);
+    window_pages_ = static_cast<int64_t>(step.a);
     return;
   }
   Row row = NewRow(*actor, "mark", std::string(text), actor->mm);
@@ -406,13 +418,21 @@ void Recorder::OnEntry(const trace::MethodCall& call, Actor* actor) {
   row.atomic = call.atomic ? 1 : 0;
   row.vma = call.vma ? 1 : 0;
   row.x = static_cast<int64_t>(call.cur_seq);
-  actor->callbacks.push_back(rows_.size());
-  rows_.push_back(std::move(row));
+  const bool outside =
+      row.start.has_value() && (*row.end <= 0 || *row.start >= window_pages_);
+  actor->callbacks.push_back(outside ? kOutside : rows_.size());
+  if (!outside) {
+    rows_.push_back(std::move(row));
+  }
 }
 
 void Recorder::OnReturn(const trace::MethodCall& call, Actor* actor) {
-  Row& row = rows_[actor->callbacks.back()];
+  const size_t at = actor->callbacks.back();
   actor->callbacks.pop_back();
+  if (at == kOutside) {
+    return;
+  }
+  Row& row = rows_[at];
   if (call.has_rc) {
     row.rc = call.rc;
   }

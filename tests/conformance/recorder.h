@@ -9,6 +9,10 @@
 // makes it; a notifier `a-2` is `A`, `i0-2` is `i0`; one that `get` allocates
 // is `G0`, `G1` and so on, counted over the scenario.
 //
+// A mark `window 0x1000` says where the pages begin that the scenario owns, and
+// its value how many there are; callbacks about other
+// memory make no row.
+//
 // Two counts that the recordings show and that the simulator does not have are
 // added to mm_count, see Pins(): the module's own, and an exiting task's.
 //
@@ -27,9 +31,6 @@
 #include "tests/conformance/row.h"
 
 namespace mmfault::conformance {
-
-// Where every scenario's window begins.
-inline constexpr uint64_t kWindow = 0x10200000;
 
 class Recorder : public scenario::MachineListener {
  public:
@@ -71,6 +72,8 @@ class Recorder : public scenario::MachineListener {
   void NoteSleep(const Actor& actor);
   void NoteSeen(const mm::mm_struct* mm, Row* row);
   std::string NotifierName(uint32_t object_id) const;
+  int64_t PageOf(uint64_t address) const;
+  void SetStepRange(const scenario::StepSpec& step, Row* row) const;
   static int64_t Pins(const Actor& actor);
 
   scenario::Machine* machine_;
@@ -82,6 +85,8 @@ class Recorder : public scenario::MachineListener {
   std::set<uint32_t> loose_;  // mms whose mm_count is not exact any more
   std::map<uint32_t, int> allocated_;  // G number, by notifier
   int allocation_count_ = 0;
+  uint64_t window_ = 0;
+  int64_t window_pages_ = 0;
 };
 
 }  // namespace mmfault::conformance
