@@ -54,19 +54,20 @@ void GiveFullTables(const Kernel& kernel, v1::Scenario* scenario) {
 // The scenario under the kernel's protocol, ready to be run.
 class Case {
  public:
-  Case(const v1::Scenario& scenario, const std::vector<Row>& recorded)
+  Case(const v1::Scenario& scenario, std::vector<Row> recorded)
       : scenario_(scenario),
-        recorded_(recorded),
+        recorded_(std::move(recorded)),
         rules_(RulesFor(scenario.id())) {}
 
   absl::Status SetUp(const notifier::Protocol& protocol);
   std::string RunSeed(uint64_t seed);
+  const std::vector<Row>& rows() const { return recorder_->rows(); }
 
  private:
   std::string CompareViolations() const;
 
   const v1::Scenario& scenario_;
-  const std::vector<Row>& recorded_;
+  std::vector<Row> recorded_;
   Rules rules_;
   std::set<std::string> expected_;  // checkers
   std::unique_ptr<scenario::Machine> machine_;
@@ -156,6 +157,19 @@ std::string RunCase(const Kernel& kernel, v1::Scenario scenario,
     difference = made.RunSeed(first + i);
   }
   return difference;
+}
+
+absl::StatusOr<std::vector<Row>> RowsOf(const Kernel& kernel,
+                                        v1::Scenario scenario, uint64_t seed) {
+  const notifier::Protocol* protocol = notifier::FindProtocol(kernel.protocol);
+  if (protocol == nullptr) {
+    return absl::NotFoundError("there is no such protocol");
+  }
+  GiveFullTables(kernel, &scenario);
+  Case made(scenario, {});
+  RETURN_IF_ERROR(made.SetUp(*protocol));
+  made.RunSeed(seed);
+  return made.rows();
 }
 
 }  // namespace mmfault::conformance

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "mmfault/v1/scenario.pb.h"
 #include "tests/conformance/row.h"
 
@@ -36,6 +37,10 @@ inline constexpr std::array kKernels = {Kernel{"6.1.192", "6.1"},
 // table was compiled.
 std::string RunCase(const Kernel& kernel, v1::Scenario scenario,
                     const std::vector<Row>& recorded);
+
+// The rows of one schedule of any scenario, to be looked at.
+absl::StatusOr<std::vector<Row>> RowsOf(const Kernel& kernel,
+                                        v1::Scenario scenario, uint64_t seed);
 
 }  // namespace mmfault::conformance
 

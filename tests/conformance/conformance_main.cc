@@ -7,6 +7,8 @@
 //   conformance [FILTER]            a line for each scenario and kernel whose
 //                                   `KERNEL/SCENARIO` contains FILTER; 0 when
 //                                   all of them are identical
+//   conformance --rows KERNEL FILE  the rows of any scenario, for whoever
+//                                   writes one
 //   conformance --baseline FILE     0 when at least the lines `KERNEL SCENARIO`
 //                                   of the file are identical
 
@@ -17,6 +19,7 @@
 #include <sstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "server/scenario/runner.h"
 #include "tests/conformance/case.h"
 
@@ -25,16 +28,37 @@ namespace {
 
 constexpr const char* kFolder = "tests/conformance";
 
-absl::StatusOr<v1::Scenario> ReadScenario(const std::string& name) {
-  const std::string path =
-      std::string(kFolder) + "/scenarios/" + name + ".textproto";
+std::string PathOf(const std::string& name) {
+  return std::string(kFolder) + "/scenarios/" + name + ".textproto";
+}
+
+absl::StatusOr<v1::Scenario> ReadScenario(const std::string& path) {
   std::ifstream in(path);
   if (!in) {
-    return absl::NotFoundError("no scenario file");
+    return absl::NotFoundError(path + ": cannot be read");
   }
   std::ostringstream text;
   text << in.rdbuf();
   return scenario::ParseScenario(text.str(), path);
+}
+
+int PrintRows(const std::string& version, const std::string& path) {
+  const absl::StatusOr<v1::Scenario> scenario = ReadScenario(path);
+  absl::StatusOr<std::vector<Row>> rows =
+      scenario.ok() ? absl::NotFoundError("no such kernel") : scenario.status();
+  for (const Kernel& kernel : kKernels) {
+    if (scenario.ok() && kernel.version == version) {
+      rows = RowsOf(kernel, *scenario, 1);
+    }
+  }
+  if (!rows.ok()) {
+    std::cerr << rows.status().message() << "\n";
+    return 64;
+  }
+  for (const Row& row : *rows) {
+    std::cout << ToText(row) << "\n";
+  }
+  return 0;
 }
 
 std::set<std::string> ReadLines(const std::string& path) {
@@ -56,18 +80,19 @@ struct Outcome {
 void RunKernel(const Kernel& kernel, const Recordings& recordings,
                const std::string& filter, Outcome* outcome) {
   for (const auto& [name, rows] : recordings) {
-    const std::string version(kernel.version);
-    if ((version + "/" + name).find(filter) == std::string::npos) {
+    const std::string id = absl::StrCat(kernel.version, "/", name);
+    if (id.find(filter) == std::string::npos) {
       continue;
     }
     ++outcome->total;
-    std::cout << version << " " << name << std::flush;
-    const absl::StatusOr<v1::Scenario> scenario = ReadScenario(name);
+    const std::string line = absl::StrCat(kernel.version, " ", name);
+    std::cout << line << std::flush;
+    const absl::StatusOr<v1::Scenario> scenario = ReadScenario(PathOf(name));
     const std::string difference =
         scenario.ok() ? RunCase(kernel, *scenario, rows)
                       : std::string(scenario.status().message()) + "\n";
     if (difference.empty()) {
-      outcome->identical.insert(version + " " + name);
+      outcome->identical.insert(line);
       std::cout << " identical\n";
     } else {
       std::cout << " DIFFERS: " << difference;
@@ -117,8 +142,12 @@ int main(int argc, char** argv) {
   if (first == "--baseline" && argc == 3) {
     return mmfault::conformance::Main("", argv[2]);
   }
+  if (first == "--rows" && argc == 4) {
+    return mmfault::conformance::PrintRows(argv[2], argv[3]);
+  }
   if (argc > 2 || first.starts_with("--")) {
-    std::cerr << "usage: conformance [FILTER | --baseline FILE]\n";
+    std::cerr << "usage: conformance [FILTER | --rows KERNEL FILE | --baseline "
+                 "FILE]\n";
     return 64;
   }
   return mmfault::conformance::Main(first, "");

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
 namespace mmfault::conformance {
@@ -135,7 +136,7 @@ absl::StatusOr<Recordings> ReadRecordings(const std::string& path) {
     }
     const Fields fields = absl::StrSplit(line, '\t');
     if (fields.size() != kColumnCount || rows == nullptr) {
-      return absl::DataLossError(path + ": not a row: " + line);
+      return absl::DataLossError(absl::StrCat(path, ": not a row: ", line));
     }
     Row row = FromFields(fields);
     if (row.region != "other" && !IsFactOfTheGuest(row)) {
