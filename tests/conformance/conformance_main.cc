@@ -79,13 +79,14 @@ struct Outcome {
 
 void RunKernel(const Kernel& kernel, const Recordings& recordings,
                const std::string& filter, Outcome* outcome) {
+  const std::string version(kernel.version);
   for (const auto& [name, rows] : recordings) {
-    const std::string id = absl::StrCat(kernel.version, "/", name);
+    const std::string id = absl::StrCat(version, "/", name);
     if (id.find(filter) == std::string::npos) {
       continue;
     }
     ++outcome->total;
-    const std::string line = absl::StrCat(kernel.version, " ", name);
+    const std::string line = absl::StrCat(version, " ", name);
     std::cout << line << std::flush;
     const absl::StatusOr<v1::Scenario> scenario = ReadScenario(PathOf(name));
     const std::string difference =
