@@ -11,6 +11,7 @@
 #include "server/base/status_macros.h"
 #include "server/device/ops.h"
 #include "server/device/remote.h"
+#include "server/device/sptes.h"
 #include "server/host/callback_message.h"
 #include "server/host/names.h"
 #include "server/host/wall_time.h"

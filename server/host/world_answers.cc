@@ -9,6 +9,7 @@
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/device/ops.h"
+#include "server/device/sptes.h"
 #include "server/host/callback_message.h"
 #include "server/host/hosted_world.h"
 #include "server/host/names.h"
