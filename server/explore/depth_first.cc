@@ -21,12 +21,13 @@ DepthFirst::DepthFirst(sched::World* world, const SearchOptions& options,
                        Pruning pruning, const Visitor& visitor)
     : world_(world), options_(options), pruning_(pruning), visitor_(visitor) {}
 
-SearchResult DepthFirst::Run() {
+SearchResult DepthFirst::Run(const Job& job) {
   sched::World::Scope scope(world_);
   world_->SetUndo(true);
   base_depth_ = world_->undo_depth();
-  Enter(0, -1, 0);
-  while (!stack_.nodes().empty() && !stopped_) {
+  Follow(job);
+  Enter(job.sleep, job.prefix.empty() ? -1 : job.prefix.back(), 0);
+  while (stack_.top_index() >= fixed_ && !stopped_) {
     const int task = Choose(&stack_.top());
     if (task < 0) {
       Leave();
@@ -41,6 +42,22 @@ SearchResult DepthFirst::Run() {
   world_->UndoTo(base_depth_);
   world_->SetUndo(false);
   return result_;
+}
+
+// The job's prefix: events with their clocks, at nodes that are closed.
+void DepthFirst::Follow(const Job& job) {
+  for (const int8_t task : job.prefix) {
+    if (world_->runnable() == 0) {
+      CHECK(ClassifyEnd(world_) == End::kCut);
+      stack_.nodes().emplace_back();
+      stack_.NoteTimePassed();
+    } else {
+      stack_.nodes().emplace_back();
+    }
+    stack_.top().enabled = world_->runnable();
+    TakeStep(task);
+  }
+  fixed_ = static_cast<int>(job.prefix.size());
 }
 
 // How much of the tree is behind us, if the subtrees of a node are equally
@@ -193,18 +210,24 @@ uint64_t DepthFirst::SleepAfter(const Node& node, const Footprint& step) const {
 }
 
 void DepthFirst::Descend(int task) {
-  const int index = stack_.top_index();
-  Footprint step = Print(task);
-  const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
-  Node& node = stack_.nodes()[index];
-  const uint64_t sleep = SleepAfter(node, step);
+  Node& node = stack_.top();
   const bool preempts = node.last_task >= 0 && node.last_task != task &&
                         (node.enabled & Bit(node.last_task)) != 0;
+  const int preemptions = node.preemptions + (preempts ? 1 : 0);
+  const uint64_t sleep = SleepAfter(node, Print(task));
   node.done |= Bit(task);
+  TakeStep(task);
+  result_.steps += 1;
+  Enter(sleep, task, preemptions);
+}
+
+// Executes the task's next step and makes it the top's event.
+void DepthFirst::TakeStep(int task) {
+  Footprint step = Print(task);
+  const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
   const uint64_t alive = world_->state().alive;
   schedule_.push_back(static_cast<int8_t>(task));
   world_->Step(task);
-  result_.steps += 1;
   if (step.kind == trace::OpKind::kGracePeriodBegin) {
     step.readers = world_->task(task).grace_waits_for;
   }
@@ -213,13 +236,12 @@ void DepthFirst::Descend(int task) {
   if (spawned != 0) {
     stack_.NoteSpawned(spawned);
   }
-  Enter(sleep, task, node.preemptions + (preempts ? 1 : 0));
 }
 
 void DepthFirst::Leave() {
   stack_.nodes().pop_back();
-  if (stack_.nodes().empty()) {
-    return;
+  if (stack_.top_index() < fixed_) {
+    return;  // the job is done
   }
   Node& node = stack_.top();
   world_->UndoStep();
@@ -236,6 +258,11 @@ SearchResult SleepSetSearch(sched::World* world, const SearchOptions& options,
 SearchResult DporSearch(sched::World* world, const SearchOptions& options,
                         const Visitor& visitor) {
   return DepthFirst(world, options, Pruning::kDpor, visitor).Run();
+}
+
+SearchResult RunJob(sched::World* world, const SearchOptions& options,
+                    const Job& job, const Visitor& visitor) {
+  return DepthFirst(world, options, Pruning::kDpor, visitor).Run(job);
 }
 
 SearchResult FullSearch(sched::World* world, const SearchOptions& options,

@@ -23,12 +23,14 @@ class DepthFirst {
   DepthFirst(sched::World* world, const SearchOptions& options, Pruning pruning,
              const Visitor& visitor);
 
-  SearchResult Run();
+  SearchResult Run(const Job& job = {});
 
  private:
+  void Follow(const Job& job);
   void Enter(uint64_t sleep, int last_task, int preemptions);
   int Choose(Node* node) const;
   void Descend(int task);
+  void TakeStep(int task);
   void Leave();
   void ReachEnd(End end);
   uint64_t SleepAfter(const Node& node, const Footprint& step) const;
@@ -54,6 +56,7 @@ class DepthFirst {
   SearchResult result_;
   Schedule schedule_;
   size_t base_depth_ = 0;
+  int fixed_ = 0;  // nodes of the job's prefix: nothing more is tried there
   bool stopped_ = false;
 };
 

@@ -149,6 +149,9 @@ uint64_t DepthFirst::InitialsAfter(int index, const Footprint& step,
 }
 
 void DepthFirst::Reverse(int index, const Footprint& step, const Clock& clock) {
+  if (index < fixed_) {
+    return;  // other jobs have all that could be tried there
+  }
   const uint64_t initials = InitialsAfter(index, step, clock);
   Node& node = stack_.nodes()[index];
   if ((initials & (node.backtrack | node.done | node.sleep)) != 0) {

@@ -91,6 +91,24 @@ SearchResult SleepSetSearch(sched::World* world, const SearchOptions& options,
 SearchResult DporSearch(sched::World* world, const SearchOptions& options,
                         const Visitor& visitor);
 
+// A part of a search: the executions that begin with a prefix, less those that
+// a sleeping task would begin (other parts have them).
+struct Job {
+  Schedule prefix;
+  uint64_t sleep = 0;
+};
+
+// Splits a search into at least `least` jobs, if there are so many executions.
+// The levels above them are expanded whole, so that no job's races ask another
+// for a try: jobs are independent, may run on copies of the world in any order,
+// and together do the same whoever does them. In canonical order.
+std::vector<Job> SplitSearch(sched::World* world, const SearchOptions& options,
+                             size_t least);
+
+// DPOR over one job. The world is as before the prefix.
+SearchResult RunJob(sched::World* world, const SearchOptions& options,
+                    const Job& job, const Visitor& visitor);
+
 // Every schedule, with nothing pruned: for small models and for tests.
 SearchResult FullSearch(sched::World* world, const SearchOptions& options,
                         const Visitor& visitor);

@@ -78,6 +78,24 @@ TEST_P(SearchTest, PrunedSearchesReachTheSameTerminalStates) {
   EXPECT_LE(conditional.result.executions, dpor.result.executions);
 }
 
+// As many workers as there are jobs would do: each on a world of its own.
+TEST_P(SearchTest, JobsTogetherFindWhatOneSearchFinds) {
+  const Model model = GenerateModel(GetParam());
+  const Found whole = Search(model, explore::DporSearch, {});
+  const auto world = MakeWorld(model);
+  States states;
+  for (const explore::Job& job : explore::SplitSearch(world->get(), {}, 16)) {
+    const auto own = MakeWorld(model);
+    explore::RunJob(own->get(), {}, job,
+                    [&states](sched::World* at, explore::End /*end*/,
+                              const explore::Schedule& /*schedule*/) {
+                      ++states[Observe(at)];
+                      return true;
+                    });
+  }
+  EXPECT_EQ(Keys(whole.states), Keys(states)) << model.ToString();
+}
+
 TEST_P(SearchTest, BoundedSearchFindsWhatFullSearchFindsWithinTheBound) {
   const Model model = GenerateModel(GetParam());
   for (const int bound : {0, 1, 2}) {
