@@ -9,13 +9,9 @@
 //                                   all of them are identical
 //   conformance --rows KERNEL FILE  the rows of any scenario, for whoever
 //                                   writes one
-//   conformance --baseline FILE     0 when at least the lines `KERNEL SCENARIO`
-//                                   of the file are identical
 
-#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <set>
 #include <sstream>
 #include <string>
 
@@ -61,20 +57,9 @@ int PrintRows(const std::string& version, const std::string& path) {
   return 0;
 }
 
-std::set<std::string> ReadLines(const std::string& path) {
-  std::ifstream in(path);
-  std::set<std::string> lines;
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty() && line[0] != '#') {
-      lines.insert(line);
-    }
-  }
-  return lines;
-}
-
 struct Outcome {
   int total = 0;
-  std::set<std::string> identical;
+  int identical = 0;
 };
 
 void RunKernel(const Kernel& kernel, const Recordings& recordings,
@@ -93,7 +78,7 @@ void RunKernel(const Kernel& kernel, const Recordings& recordings,
         scenario.ok() ? RunCase(kernel, *scenario, rows)
                       : std::string(scenario.status().message()) + "\n";
     if (difference.empty()) {
-      outcome->identical.insert(line);
+      ++outcome->identical;
       std::cout << " identical\n";
     } else {
       std::cout << " DIFFERS: " << difference;
@@ -101,20 +86,7 @@ void RunKernel(const Kernel& kernel, const Recordings& recordings,
   }
 }
 
-// Whether everything that was identical once still is.
-bool HasNotRegressed(const std::set<std::string>& baseline,
-                     const Outcome& outcome) {
-  bool held = !baseline.empty();
-  for (const std::string& line : baseline) {
-    if (!outcome.identical.contains(line)) {
-      std::cout << "was identical: " << line << "\n";
-      held = false;
-    }
-  }
-  return held;
-}
-
-int Main(const std::string& filter, const std::string& baseline) {
+int Main(const std::string& filter) {
   Outcome outcome;
   for (const Kernel& kernel : kKernels) {
     const absl::StatusOr<Recordings> recordings =
@@ -126,13 +98,9 @@ int Main(const std::string& filter, const std::string& baseline) {
     }
     RunKernel(kernel, *recordings, filter, &outcome);
   }
-  const auto identical = static_cast<int>(outcome.identical.size());
-  const bool good = baseline.empty()
-                        ? outcome.total != 0 && identical == outcome.total
-                        : HasNotRegressed(ReadLines(baseline), outcome);
-  std::cout << "conformance: " << identical << "/" << outcome.total
+  std::cout << "conformance: " << outcome.identical << "/" << outcome.total
             << " identical\n";
-  return good ? 0 : 1;
+  return outcome.total != 0 && outcome.identical == outcome.total ? 0 : 1;
 }
 
 }  // namespace
@@ -140,9 +108,6 @@ int Main(const std::string& filter, const std::string& baseline) {
 
 int main(int argc, char** argv) {
   const std::string first = argc > 1 ? argv[1] : "";
-  if (first == "--baseline" && argc == 3) {
-    return mmfault::conformance::Main("", argv[2]);
-  }
   if (first == "--rows" && argc == 4) {
     return mmfault::conformance::PrintRows(argv[2], argv[3]);
   }
@@ -151,5 +116,5 @@ int main(int argc, char** argv) {
                  "FILE]\n";
     return 64;
   }
-  return mmfault::conformance::Main(first, "");
+  return mmfault::conformance::Main(first);
 }
