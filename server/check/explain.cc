@@ -137,6 +137,10 @@ constexpr Sentence kSentences[] = {
     {Cause::kDoubleRegister, "{obj} was added to a list that it is in already.",
      "P15"},
     {Cause::kBugOn, "{task} hit a BUG_ON on {obj}.", ""},
+    {Cause::kUninitialisedPointer,
+     "{task} follows a pointer that nobody has set, in a structure of {obj}: "
+     "it is whatever was in that memory.",
+     "P37b"},
     {Cause::kUninitialisedRead,
      "{task} followed the list to a notifier whose fields it could not see yet "
      "({obj}): it read the new pointer and, behind it, the earlier content.",

@@ -44,7 +44,9 @@ bool AppliesTo(const MutantInfo& mutant, std::string_view protocol,
   while (!rest.empty()) {
     const size_t comma = rest.find(',');
     const std::string_view one = rest.substr(0, comma);
-    if (one == "all" || one == protocol || one == family) {
+    const bool exact = !one.empty() && one.front() == '=';
+    if (exact ? one.substr(1) == protocol
+              : one == "all" || one == protocol || one == family) {
       return true;
     }
     rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);

@@ -3,8 +3,12 @@
 
 #include "server/notifier/mm_lock.h"
 
+#include "server/kernel/mutant.h"
+
 namespace mmfault::notifier {
 namespace {
+
+using kernel::Mutant;
 
 void ReportMark(sched::Object& object) {
   kernel::ReportHere(trace::Checker::kLockFlagsClear,
@@ -25,6 +29,25 @@ sched::Task<> MmLockEntered(mm::mm_struct* mm) {
   task.vma_steps_untested = 0;
   task.vma_steps_untested_max = 0;
   co_await kernel::FaultPoint(faults::Point::kMmLockEnter, mm->object.id);
+}
+
+bool SkipsRmapClass(RmapClass rmap_class) {
+  return kernel::Mutated(Mutant::kMmLockMmapOnly) ||
+         kernel::Mutated(rmap_class == RmapClass::kIMmap
+                             ? Mutant::kMmLockSkipsMappings
+                             : Mutant::kMmLockSkipsAnon);
+}
+
+kernel::LockPoint DownMmapSem(mm::mm_struct* mm, const char* where) {
+  return kernel::Mutated(Mutant::kMmLockReadsMmapSem)
+             ? kernel::down_read(&mm->mmap_sem, where)
+             : kernel::down_write(&mm->mmap_sem, where);
+}
+
+kernel::UnlockPoint UpMmapSem(mm::mm_struct* mm, const char* where) {
+  return kernel::Mutated(Mutant::kMmLockReadsMmapSem)
+             ? kernel::up_read(&mm->mmap_sem, where)
+             : kernel::up_write(&mm->mmap_sem, where);
 }
 
 void MarkVma(vm_area_struct* vma, uint64_t bit) {

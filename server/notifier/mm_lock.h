@@ -28,6 +28,16 @@ sched::Task<> RmapLockTaken(mm::mm_struct* mm);
 // mm_lock and passes `notifier/mm_lock/enter`.
 sched::Task<> MmLockEntered(mm::mm_struct* mm);
 
+// The two classes of rmap locks, in the order in which mm/rmap.c nests them.
+enum class RmapClass : uint8_t { kIMmap, kAnonVma };
+
+// Whether a mutant leaves a class out.
+bool SkipsRmapClass(RmapClass rmap_class);
+
+// mmap_sem for write, or for read where a mutant says so.
+kernel::LockPoint DownMmapSem(mm::mm_struct* mm, const char* where);
+kernel::UnlockPoint UpMmapSem(mm::mm_struct* mm, const char* where);
+
 // Sets or clears a mark; a mark that is set twice is a BUG_ON of the original
 // and is reported (lock_flags_clear). `mm` keeps the ledger.
 void MarkVma(vm_area_struct* vma, uint64_t bit);

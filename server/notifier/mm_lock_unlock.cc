@@ -12,15 +12,13 @@ using kernel::Lock;
 using mm::mm_struct;
 using sched::Task;
 
-enum class RmapClass : uint8_t { kI, kA };
-
 uint64_t Address(const Lock* lock) {
   return kernel::ThisWorld()->kaddr(lock->id);
 }
 
 // The lock of a class that a VMA leads to, or null.
 Lock* LockOf(const vm_area_struct* vma, RmapClass rmap_class) {
-  if (rmap_class == RmapClass::kI) {
+  if (rmap_class == RmapClass::kIMmap) {
     mm::address_space* mapping = vma->vm_file;
     return mapping == nullptr ? nullptr : &mapping->i_mmap_lock;
   }
@@ -30,6 +28,9 @@ Lock* LockOf(const vm_area_struct* vma, RmapClass rmap_class) {
 
 // One pass: the lock with the lowest address above `last`, or null.
 Task<Lock*> NextLock(mm_struct* mm, RmapClass rmap_class, uint64_t last) {
+  if (SkipsRmapClass(rmap_class)) {
+    co_return nullptr;
+  }
   Lock* best = nullptr;
   vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_lock_unlock");
   while (vma != nullptr) {
@@ -63,17 +64,17 @@ Task<> mm_lock_unlock(mm_struct* mm, RmapClass rmap_class, bool lock) {
 }  // namespace
 
 Task<> mm_lock(mm_struct* mm) {
-  co_await kernel::down_write(&mm->mmap_sem, "mm_lock");
+  co_await DownMmapSem(mm, "mm_lock");
   co_await MmLockEntered(mm);
-  co_await mm_lock_unlock(mm, RmapClass::kI, true);
-  co_await mm_lock_unlock(mm, RmapClass::kA, true);
+  co_await mm_lock_unlock(mm, RmapClass::kIMmap, true);
+  co_await mm_lock_unlock(mm, RmapClass::kAnonVma, true);
   co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
 }
 
 Task<> mm_unlock(mm_struct* mm) {
-  co_await mm_lock_unlock(mm, RmapClass::kI, false);
-  co_await mm_lock_unlock(mm, RmapClass::kA, false);
-  co_await kernel::up_write(&mm->mmap_sem, "mm_unlock");
+  co_await mm_lock_unlock(mm, RmapClass::kIMmap, false);
+  co_await mm_lock_unlock(mm, RmapClass::kAnonVma, false);
+  co_await UpMmapSem(mm, "mm_unlock");
 }
 
 }  // namespace mmfault::notifier

@@ -12,16 +12,37 @@
 #include "server/notifier/subscriptions/subscriptions.h"
 #include "server/notifier/v11/v11.h"
 #include "server/notifier/v12/v12.h"
+#include "server/notifier/v13/v13.h"
 
 namespace mmfault::notifier {
 namespace {
 
-constexpr std::array<const Protocol*, 21> kProtocols = {
-    &kEmmV1,        &kEmmV1Barriers, &kEmmV2,      &kEmmV2Fixed, &kEmmSingle,
-    &kEmmStopStart, &kEmmV3,         &kV11,        &kV12,        &kSeedFlags,
-    &kSeedBitmaps,  &kSeedThreshold, &kV2_6_27Rc1, &kV2_6_27,    &kV3_6,
-    &kV3_7,         &kV3_9,          &kV3_10,      &kV6_1,       &kV6_12,
-    &kV7_3};
+constexpr auto kProtocols = std::to_array<const Protocol*>({&kEmmV1,
+                                                            &kEmmV1Barriers,
+                                                            &kEmmV2,
+                                                            &kEmmV2Fixed,
+                                                            &kEmmSingle,
+                                                            &kEmmStopStart,
+                                                            &kEmmV3,
+                                                            &kV11,
+                                                            &kV12,
+                                                            &kSeedFlags,
+                                                            &kSeedFlagsNaive,
+                                                            &kSeedBitmaps,
+                                                            &kSeedThreshold,
+                                                            &kV13,
+                                                            &kV14,
+                                                            &kV15,
+                                                            &kV16,
+                                                            &kV2_6_27Rc1,
+                                                            &kV2_6_27,
+                                                            &kV3_6,
+                                                            &kV3_7,
+                                                            &kV3_9,
+                                                            &kV3_10,
+                                                            &kV6_1,
+                                                            &kV6_12,
+                                                            &kV7_3});
 
 }  // namespace
 

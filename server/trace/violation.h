@@ -101,6 +101,7 @@ enum class Cause : uint8_t {
   kNotInserted,              // obj: notifier; remove without an insert
   kUninitialisedRead,        // obj: notifier, or memory; PSO only
   kWalkedWithoutLock,        // obj: notifier; a: method
+  kUninitialisedPointer,     // obj: mm; of a structure nobody has set
 };
 
 // A checker that fired. `events` are the steps that matter beside `step`.

@@ -6,6 +6,7 @@
 #include "server/notifier/emm/emm_notifier.h"
 
 #include "server/kernel/barrier.h"
+#include "server/kernel/mutant.h"
 #include "server/notifier/call.h"
 #include "server/notifier/emm/list.h"
 #include "server/notifier/mm_lock_unlock.h"
@@ -47,7 +48,8 @@ int Combine(int result, int answer, OnAnswer on_answer) {
 }
 
 bool GoesOn(int result, OnAnswer on_answer) {
-  return on_answer == OnAnswer::kContinue || result == 0;
+  return result == 0 || (on_answer == OnAnswer::kContinue &&
+                         !kernel::Mutated(kernel::Mutant::kEmmAnswerEndsWalk));
 }
 
 }  // namespace

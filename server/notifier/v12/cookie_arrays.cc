@@ -50,9 +50,11 @@ Task<CountResult> CountVmas(mm_struct* mm) {
   vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_lock");
   while (vma != nullptr) {
     co_await kernel::Yield("cond_resched");
-    const bool signal = co_await kernel::signal_pending_current("mm_lock");
-    if (signal) {
-      co_return CountResult{.rc = -EINTR, .vmas = 0};
+    if (LooksForSignals()) {
+      const bool signal = co_await kernel::signal_pending_current("mm_lock");
+      if (signal) {
+        co_return CountResult{.rc = -EINTR, .vmas = 0};
+      }
     }
     count.vmas += 1;
     vma = co_await mm::NextVma(vma, "mm_lock");
@@ -159,13 +161,18 @@ Task<int> PrepareCookie(mm_struct* mm, uint64_t entry_bytes,
   if (count.rc != 0) {
     co_return count.rc;
   }
-  *cookie = co_await AllocateCookie(count.vmas * entry_bytes);
+  const uint64_t bytes = kernel::Mutated(kernel::Mutant::kArraysSizedBySpinlock)
+                             ? sizeof(uint32_t)
+                             : entry_bytes;
+  *cookie = co_await AllocateCookie(count.vmas * bytes);
   if (*cookie == nullptr) {
     co_return -ENOMEM;
   }
   const int rc = co_await FillCookie(mm, DataOf(*cookie));
   if (rc != 0) {
-    FreeCookie(*cookie);
+    if (!kernel::Mutated(kernel::Mutant::kErrorLeaksCookie)) {
+      FreeCookie(*cookie);
+    }
     *cookie = nullptr;
   }
   co_return rc;

@@ -4,12 +4,14 @@
 // seed_bitmaps: as seed_flags, with the bits outside the VMAs.
 
 #include "server/kernel/errno.h"
+#include "server/kernel/mutant.h"
 #include "server/notifier/v12/designs.h"
 
 namespace mmfault::notifier::v12 {
 namespace {
 
 using kernel::allocation;
+using kernel::Mutant;
 
 constexpr uint64_t kBitsPerByte = 8;
 
@@ -45,7 +47,9 @@ Task<int> AllocateBitmaps(mm_struct* mm, CookieBitmaps::Cookie* cookie) {
   }
   cookie->anon_vma = co_await kernel::vmalloc(bytes, "mm_lock");
   if (cookie->anon_vma == nullptr) {
-    kernel::vfree(cookie->i_mmap);
+    if (!kernel::Mutated(Mutant::kErrorLeaksCookie)) {
+      kernel::vfree(cookie->i_mmap);
+    }
     co_return -ENOMEM;
   }
   co_return 0;
@@ -74,9 +78,22 @@ Task<int> LockClassMapped(mm_struct* mm, RmapClass rmap_class,
 Task<> UnlockMapped(vm_area_struct* vma, uint64_t ordinal, RmapClass rmap_class,
                     allocation* bitmap) {
   co_await CheckInside(bitmap, ordinal);
-  if ((*ByteOf(bitmap, ordinal) & MaskOf(ordinal)) != 0) {
-    co_await kernel::unlock(RmapLockOf(vma, rmap_class), "mm_unlock");
+  kernel::Lock* lock = RmapLockOf(vma, rmap_class);
+  const bool taken = (*ByteOf(bitmap, ordinal) & MaskOf(ordinal)) != 0;
+  const bool any = kernel::Mutated(Mutant::kRollbackUnlocksAll);
+  if (taken || (any && lock != nullptr)) {
+    co_await kernel::unlock(lock, "mm_unlock");
   }
+}
+
+// What was taken goes back, in one pass.
+Task<> RollBack(mm_struct* mm, CookieBitmaps::Cookie* cookie) {
+  if (kernel::Mutated(Mutant::kRollbackForgetsLocks)) {
+    co_await kernel::up_write(&mm->mmap_sem, "mm_lock");
+    FreeBitmaps(cookie);
+    co_return;
+  }
+  co_await CookieBitmaps::mm_unlock(mm, cookie);
 }
 
 }  // namespace
@@ -100,7 +117,7 @@ Task<int> CookieBitmaps::mm_lock(mm_struct* mm, Cookie* cookie) {
     rc = co_await LockClassMapped(mm, RmapClass::kAnonVma, cookie->anon_vma);
   }
   if (rc != 0) {
-    co_await mm_unlock(mm, cookie);
+    co_await RollBack(mm, cookie);
     co_return rc;
   }
   co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);

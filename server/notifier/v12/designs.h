@@ -1,7 +1,7 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// designs.h: the four ways to take all rmap locks of an mm and give them back.
+// designs.h: the ways to take all rmap locks of an mm and give them back.
 //
 // Each design is a cookie type and two functions, which registration.h puts a
 // registration around. mm_lock() returns 0 with mmap_sem and every rmap lock
@@ -39,6 +39,11 @@ struct CookieArrays {
 // the only error.
 //
 // Cost: N(Di+1) + N(Da+1) VMA visits to lock, N to unlock; no memory.
+//
+// seed_flags_naive: takes the lock of each VMA whose bit is not set, in the
+// order of the VMAs. Wrong on purpose: the bit belongs to the VMA, the lock is
+// shared.
+template <bool naive>
 struct VmaFlags {
   struct Cookie {};
   static Task<int> mm_lock(mm_struct* mm, Cookie* cookie);

@@ -24,6 +24,10 @@ uint64_t AddressOf(const kernel::Lock* lock) {
 Task<ScanResult> FindNextLock(mm_struct* mm, RmapClass rmap_class,
                               uint64_t last, ScanTest test, const char* where) {
   ScanResult found{};
+  if (SkipsRmapClass(rmap_class)) {
+    co_return found;
+  }
+  const bool looks = test != ScanTest::kNone && LooksForSignals();
   uint64_t best = UINT64_MAX;
   uint64_t ordinal = 0;
   vm_area_struct* vma = co_await mm::FirstVma(mm, where);
@@ -31,7 +35,7 @@ Task<ScanResult> FindNextLock(mm_struct* mm, RmapClass rmap_class,
     if (test == ScanTest::kReschedAndSignal) {
       co_await kernel::Yield("cond_resched");
     }
-    if (test != ScanTest::kNone) {
+    if (looks) {
       const bool signal = co_await kernel::signal_pending_current(where);
       if (signal) {
         found.rc = -EINTR;

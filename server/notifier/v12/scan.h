@@ -16,6 +16,7 @@
 
 #include <cstdint>
 
+#include "server/kernel/mutant.h"
 #include "server/notifier/mm_lock.h"
 
 namespace mmfault::notifier::v12 {
@@ -23,9 +24,6 @@ namespace mmfault::notifier::v12 {
 using mm::mm_struct;
 using sched::Task;
 using trace::Cell;
-
-// The two classes of rmap locks, in the order in which mm/rmap.c nests them.
-enum class RmapClass : uint8_t { kIMmap, kAnonVma };
 
 // What a scan does at each VMA before it looks at it.
 enum class ScanTest : uint8_t {
@@ -44,6 +42,11 @@ struct ScanResult {
 
 // The lock of a class that a VMA leads to, or null.
 kernel::Lock* RmapLockOf(const vm_area_struct* vma, RmapClass rmap_class);
+
+// Whether a VMA is a place to look for signals: not where a mutant says so.
+inline bool LooksForSignals() {
+  return !kernel::Mutated(kernel::Mutant::kMmLockIgnoresSignals);
+}
 
 // The simulated address of a lock, never 0.
 uint64_t AddressOf(const kernel::Lock* lock);

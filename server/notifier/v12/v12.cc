@@ -88,9 +88,15 @@ constinit const Protocol kV12SmallSpinlock =
         "v12_small_spinlock", "#v12 where sizeof(spinlock_t) is 4: too small",
         kV12Mail, kSignalOrMemory))));
 
-constinit const Protocol kSeedFlags = TestsSignals(With<v12::VmaFlags>(
+constinit const Protocol kSeedFlags = TestsSignals(With<v12::VmaFlags<false>>(
     Member("seed_flags", "VM_MM_LOCK_I/A bits: mm_lock can stop at any VMA",
            kSeedMail, kSignalOnly)));
+
+constinit const Protocol kSeedFlagsNaive =
+    TestsSignals(With<v12::VmaFlags<true>>(
+        Member("seed_flags_naive", "the bit as the test of what is held: wrong",
+               "linux-kernel, 7 May 2008, Linus Torvalds on a flag in the VMA",
+               kSignalOnly)));
 
 constinit const Protocol kSeedBitmaps =
     Allocates(TestsSignals(With<v12::CookieBitmaps>(Member(

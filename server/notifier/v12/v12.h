@@ -13,6 +13,8 @@
 //
 //   v12             two vmalloc'd arrays of locks in a cookie
 //   seed_flags      VM_MM_LOCK_I and VM_MM_LOCK_A bits in the VMAs
+//   seed_flags_naive  the bit as the test of whether the lock is held: takes a
+//                   shared lock twice (P34), and is here to be found
 //   seed_bitmaps    the same two bits, in vmalloc'd bitmaps
 //   seed_threshold  #v11's rescans; -EPERM beyond a number of VMAs
 //
@@ -35,6 +37,7 @@ namespace mmfault::notifier {
 
 extern const Protocol kV12;
 extern const Protocol kSeedFlags;
+extern const Protocol kSeedFlagsNaive;
 extern const Protocol kSeedBitmaps;
 extern const Protocol kSeedThreshold;
 

@@ -54,11 +54,11 @@ Task<bool> Permitted(mm_struct* mm) {
 // 2008: "mm_lock fail with -EPERM if there aren't enough capabilities and the
 // number of vmas is bigger than a certain number"; never posted.
 Task<int> VmaThreshold::mm_lock(mm_struct* mm, Cookie* /*cookie*/) {
-  co_await kernel::down_write(&mm->mmap_sem, "mm_lock");
+  co_await DownMmapSem(mm, "mm_lock");
   co_await MmLockEntered(mm);
   const bool permitted = co_await Permitted(mm);
   if (!permitted) {
-    co_await kernel::up_write(&mm->mmap_sem, "mm_lock");
+    co_await UpMmapSem(mm, "mm_lock");
     co_return -EPERM;
   }
   co_await LockClassScanned(mm, RmapClass::kIMmap);
@@ -73,7 +73,7 @@ Task<int> VmaThreshold::mm_lock(mm_struct* mm, Cookie* /*cookie*/) {
 Task<> VmaThreshold::mm_unlock(mm_struct* mm, Cookie* /*cookie*/) {
   co_await UnlockClassScanned(mm, RmapClass::kIMmap);
   co_await UnlockClassScanned(mm, RmapClass::kAnonVma);
-  co_await kernel::up_write(&mm->mmap_sem, "mm_unlock");
+  co_await UpMmapSem(mm, "mm_unlock");
 }
 
 }  // namespace mmfault::notifier::v12

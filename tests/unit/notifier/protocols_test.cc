@@ -59,7 +59,16 @@ TEST_P(EveryProtocolTest, FactsAgree) {
             protocol().era->page_hook == mm::PageHook::kInvalidatePage);
 }
 
+// The flaw that a design shows in any life: the order of lock classes (P36), or
+// that it cannot register at all.
+bool InvertsClasses(const Protocol& protocol) {
+  return protocol.id == "v14" || protocol.id == "v15" || protocol.id == "v16";
+}
+
 TEST_P(EveryProtocolTest, LifeWithoutARaceIsClean) {
+  if (protocol().id == "seed_flags_naive") {
+    GTEST_SKIP() << "locks itself out: two VMAs of one file";
+  }
   Scene scene(protocol());
   ASSERT_EQ(scene.RegisterNow(), 0);
   ASSERT_EQ(scene.EstablishNow(kAnonPage), 0);
@@ -72,7 +81,14 @@ TEST_P(EveryProtocolTest, LifeWithoutARaceIsClean) {
   scene.world.Do(Scene::Unmap, &scene);
   EXPECT_EQ(scene.dev->spte_count, 0U);
   scene.world.Do(Scene::Exit, &scene);
-  EXPECT_EQ(scene.world.Violations(), "");
+  if (InvertsClasses(protocol())) {
+    EXPECT_TRUE(
+        scene.world.Violated(Checker::kLockOrder, Cause::kLockClassCycle));
+    EXPECT_EQ(scene.world->state().violated,
+              1U << static_cast<int>(Checker::kLockOrder));
+  } else {
+    EXPECT_EQ(scene.world.Violations(), "");
+  }
 }
 
 TEST_P(EveryProtocolTest, StepsOfARaceAreUndone) {

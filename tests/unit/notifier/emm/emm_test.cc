@@ -170,7 +170,8 @@ TEST_P(EmmExitTest, FailedForkLeavesAStartWithoutItsEnd) {
   Scene scene(*GetParam());
   ASSERT_EQ(scene.RegisterNow(), 0);
   mm::mm_struct* child = scene.world.NewMm();
-  scene.world.Arm(Point::kKmalloc, ActionKind::kError, ENOMEM, 3);
+  scene.world.Arm(Point::kKmalloc, ActionKind::kError, ENOMEM,
+                  scene.mm->map_count);
   const int rc =
       Call<int>(&scene.world, [&] { return mm::dup_mmap(child, scene.mm); });
   EXPECT_EQ(rc, -ENOMEM);

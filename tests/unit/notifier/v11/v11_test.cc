@@ -136,8 +136,9 @@ TEST(V11Test, FailedForkLeavesAStartWithoutItsEnd) {
   Scene scene(kV11);
   ASSERT_EQ(scene.RegisterNow(), 0);
   mm::mm_struct* child = scene.world.NewMm();
-  // The first two VMAs are shared and have nothing to copy.
-  scene.world.Arm(Point::kKmalloc, ActionKind::kError, ENOMEM, 3);
+  // The last VMA is an anonymous one: those of the file have nothing to copy.
+  scene.world.Arm(Point::kKmalloc, ActionKind::kError, ENOMEM,
+                  scene.mm->map_count);
   const int rc =
       Call<int>(&scene.world, [&] { return mm::dup_mmap(child, scene.mm); });
   EXPECT_EQ(rc, -ENOMEM);
