@@ -83,6 +83,7 @@ void CheckSameClass(const HeldClass& held, const Lock& lock) {
 }  // namespace
 
 void LockdepAcquire(sched::TaskRecord* task, const Lock& lock, Acquire how) {
+  const trace::AccessPause pause;
   HeldClass* mine = nullptr;
   HeldClass* unused = nullptr;
   for (HeldClass& held : task->held) {
@@ -109,6 +110,7 @@ void LockdepAcquire(sched::TaskRecord* task, const Lock& lock, Acquire how) {
 }
 
 void LockdepRelease(sched::TaskRecord* task, const Lock& lock) {
+  const trace::AccessPause pause;
   HeldClass* held = FindHeld(task, lock.lock_class);
   CHECK(held != nullptr);
   held->count -= 1;

@@ -106,6 +106,8 @@ class Case : public MachineListener {
                                const explore::Visitor& visitor);
   explore::SearchResult SearchBounds(const explore::SearchOptions& options,
                                      const explore::Visitor& visitor);
+  explore::SearchResult SearchOnSharedCpus(explore::SearchOptions options,
+                                           const explore::Visitor& visitor);
   explore::SearchResult SearchAuto(explore::SearchOptions options,
                                    const explore::Visitor& visitor);
   explore::SearchOptions SearchOptionsOf() const;

@@ -4,6 +4,7 @@
 // A case by exhaustive search: every execution, up to equivalence, by undo.
 
 #include <algorithm>
+#include <climits>
 
 #include "server/base/error.h"
 #include "server/base/prng.h"
@@ -64,15 +65,16 @@ SearchOptions Case::SearchOptionsOf() const {
   if (executions > 0) {
     options.budget.executions = static_cast<uint64_t>(executions);
   }
-  options.preemption_bound = explore.preemption_bound();
+  options.preemption_bound = -1;
   return options;
 }
 
 // 0, 1, 2 ... preemptions: what is found first needs the fewest.
 SearchResult Case::SearchBounds(const SearchOptions& options,
                                 const explore::Visitor& visitor) {
-  const int most =
-      options.preemption_bound > 0 ? options.preemption_bound : kDefaultBound;
+  const int most = scenario_.explore().preemption_bound() > 0
+                       ? scenario_.explore().preemption_bound()
+                       : kDefaultBound;
   SearchResult sum;
   for (int bound = 0; bound <= most; ++bound) {
     SearchOptions bounded = options;
@@ -112,10 +114,24 @@ SearchResult Case::SearchAuto(SearchOptions options,
   return found;
 }
 
+// Who holds a spinlock keeps others off its CPU, so steps on different objects
+// do not commute: states alone are merged, nothing is pruned by order.
+SearchResult Case::SearchOnSharedCpus(SearchOptions options,
+                                      const explore::Visitor& visitor) {
+  options.preemption_bound = INT_MAX;
+  v1::ExploreReport* report = result_.mutable_explore();
+  report->set_strategy("stateful");
+  report->set_reason("tasks share a CPU, so no two steps commute");
+  return explore::BoundedSearch(&machine_->world(), options, visitor);
+}
+
 SearchResult Case::Search(std::string_view engine,
                           const explore::Visitor& visitor) {
   const SearchOptions options = SearchOptionsOf();
   sched::World* world = &machine_->world();
+  if (world->options().cpu_count != 0 && engine != "bounded") {
+    return SearchOnSharedCpus(options, visitor);
+  }
   if (engine == "auto") {
     return SearchAuto(options, visitor);
   }
@@ -135,6 +151,11 @@ SearchResult Case::Search(std::string_view engine,
 // What an observer can tell of the end of an execution, whatever the order in
 // which things were made: return codes, mms, notifiers, what was broken.
 uint64_t Case::TerminalState() const {
+  const sched::WorldState& state = machine_->world().state();
+  if (state.dead_tasks != 0) {
+    // A BUG ends the schedule wherever the others happen to be.
+    return base::HashStep(1, state.violated);
+  }
   uint64_t hash = 0;
   for (const auto& [id, program] : machine_->tasks()) {
     hash = base::HashStep(hash, static_cast<uint64_t>(program->done.get()));
@@ -157,7 +178,7 @@ uint64_t Case::TerminalState() const {
                   dev->mn.release_count);
     hash = base::HashStep(hash, dev->spte_count);
   }
-  return base::HashStep(hash, machine_->world().state().violated);
+  return base::HashStep(hash, state.violated);
 }
 
 // False: the search has seen enough.
@@ -170,7 +191,11 @@ bool Case::OnEnd(explore::End end, const explore::Schedule& schedule,
   tally_.Add(violations, end == explore::End::kCut);
   event_hash_ = base::HashStep(event_hash_, machine_->world().event_hash());
   result_.set_schedule_count(result_.schedule_count() + 1);
-  terminal_states_.insert(TerminalState());
+  const uint64_t state = TerminalState();
+  terminal_states_.insert(state);
+  if (options_.terminal_states != nullptr) {
+    options_.terminal_states->insert(state);
+  }
   if (!violations.empty()) {
     v1::ExploreReport* report = result_.mutable_explore();
     if (report->first_violation_execution() == 0) {

@@ -191,6 +191,9 @@ absl::Status Case::Record(const Execution& execution, bool cut) {
   const std::vector<trace::Violation> violations = machine_->Violations();
   tally_.Add(violations, cut);
   event_hash_ = base::HashStep(event_hash_, world.event_hash());
+  if (options_.terminal_states != nullptr) {
+    options_.terminal_states->insert(TerminalState());
+  }
   result_.set_schedule_count(result_.schedule_count() + 1);
   result_.set_step_count(result_.step_count() +
                          static_cast<int64_t>(world.state().step_count));

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,8 @@ struct CaseOptions {
   std::function<void(const v1::Violation& violation,
                      const explore::Schedule& schedule)>
       on_schedule;
+  // Not null: takes a hash of what an observer can tell of each end.
+  std::set<uint64_t>* terminal_states = nullptr;
   // Called now and then; false ends the case (cancelled).
   std::function<bool(int64_t done, int64_t total)> progress;
 };

@@ -60,6 +60,7 @@ trace::Cell<void*>& Arena::FreeListOf(size_t block_size) {
 }
 
 void* Arena::Allocate(size_t size) {
+  const trace::AccessPause pause;
   if (size > reserve_bytes_) {
     return nullptr;
   }
@@ -86,6 +87,7 @@ void* Arena::Allocate(size_t size) {
 }
 
 void Arena::Free(void* block, size_t size) {
+  const trace::AccessPause pause;
   const size_t block_size = BlockSize(size);
   state_->live_bytes -= block_size;
   state_->live_blocks -= 1;

@@ -66,6 +66,7 @@ uint64_t World::kaddr(uint32_t id) const {
 }
 
 TaskRecord* World::Spawn(TaskEntry entry, void* arg) {
+  const trace::AccessPause pause;
   for (int slot = 0; slot < task_slots(); ++slot) {
     TaskRecord& task = state_->tasks[slot];
     if (task.state != TaskState::kFree) {
@@ -116,6 +117,7 @@ void World::Reap(TaskRecord* task) {
 }
 
 void World::BeginStep(TaskRecord& task) {
+  const trace::AccessPause pause;
   state_->step_count += 1;
   task.step_count += 1;
   WaitSet* waits = task.op_waits;
@@ -139,6 +141,7 @@ void World::BeginStep(TaskRecord& task) {
 }
 
 void World::Emit(trace::Event event) {
+  const trace::AccessPause pause;
   // Memory is named by offset, which is no part of what happened.
   const trace::ObjKey obj = event.op.obj;
   const uint64_t portable = obj.type() == trace::ObjType::kMemory
@@ -215,6 +218,7 @@ void World::Step(int slot) {
 }
 
 void World::EndCurrent(TaskState end) {
+  const trace::AccessPause pause;
   TaskRecord& task = *current();
   task.state = end;
   if (end == TaskState::kExited) {
@@ -248,6 +252,7 @@ void World::KillCurrent() {
 
 void World::Publish(const trace::Op& op, WaitSet* waits, ReadyFn ready,
                     void* target, uint64_t arg) {
+  const trace::AccessPause pause;
   TaskRecord& task = *current();
   if (task.state == TaskState::kDead) {
     return;  // a BUG stopped it on the way here
@@ -270,6 +275,7 @@ void World::Publish(const trace::Op& op, WaitSet* waits, ReadyFn ready,
 }
 
 void World::ReevaluateTask(int slot) {
+  const trace::AccessPause pause;
   if ((state_->alive & Bit(slot)) == 0) {
     return;  // a signal to a task that has ended
   }
@@ -292,6 +298,7 @@ void World::AddPreempt(int delta) {
 }
 
 void World::RecomputeCpuGate() {
+  const trace::AccessPause pause;
   if (options_.cpu_count == 0) {
     return;
   }
@@ -313,6 +320,7 @@ void World::RecomputeCpuGate() {
 }
 
 void World::Report(const trace::Violation& violation) {
+  const trace::AccessPause pause;
   if (violation.task >= 0 &&
       state_->tasks[violation.task].state == TaskState::kDead) {
     return;  // it stopped at its first mistake; what follows is not its own

@@ -38,14 +38,17 @@ class Cell {
   }
 
   // NOLINTNEXTLINE(google-explicit-constructor): a Cell reads as its value.
-  operator T() const { return value_; }
-  T get() const { return value_; }
+  operator T() const { return get(); }
+  T get() const {
+    NoteAccess(&value_, sizeof(T), false);
+    return value_;
+  }
 
   // For Cell<U*>: member access as through the pointer.
   T operator->() const
     requires std::is_pointer_v<T>
   {
-    return value_;
+    return get();
   }
 
   Cell& operator+=(T delta) { return *this = static_cast<T>(value_ + delta); }

@@ -24,6 +24,8 @@
 #include <cstring>
 #include <vector>
 
+#include "server/trace/access_log.h"
+
 namespace mmfault::trace {
 
 class UndoLog {
@@ -80,6 +82,7 @@ inline thread_local UndoLog* thread_undo_log = nullptr;
 
 // Must precede every raw write to simulated memory that is not a Cell.
 inline void LogRange(void* addr, size_t size) {
+  NoteAccess(addr, size, true);
   if (thread_undo_log != nullptr) [[unlikely]] {
     thread_undo_log->Record(addr, size);
   }
