@@ -43,19 +43,22 @@ struct Scene {
     world.Do(MapAndTouch, this);
   }
 
+  // Neighbours that differ in a flag do not merge.
+  static uint64_t FlagsOf(uint64_t i) {
+    return mm::VM_READ | mm::VM_WRITE | (i == 0 ? 0 : mm::VM_NOHUGEPAGE);
+  }
   static Task<> MapAndTouch(void* arg) {
     auto* scene = static_cast<Scene*>(arg);
     for (uint64_t i = 0; i < 2; ++i) {
       const uint64_t at = kFilePage + i * mm::kPageSize;
       co_await mm::do_mmap(scene->mm, at, at + mm::kPageSize,
-                           mm::VM_READ | mm::VM_WRITE | mm::VM_SHARED,
-                           scene->file, i);
+                           FlagsOf(i) | mm::VM_SHARED, scene->file, i);
       co_await mm::access_page(scene->mm, at, true);
     }
     for (uint64_t i = 0; i < 2; ++i) {
       const uint64_t at = kAnonPage + i * mm::kPageSize;
-      co_await mm::do_mmap(scene->mm, at, at + mm::kPageSize,
-                           mm::VM_READ | mm::VM_WRITE, nullptr, 0);
+      co_await mm::do_mmap(scene->mm, at, at + mm::kPageSize, FlagsOf(i),
+                           nullptr, 0);
       co_await mm::access_page(scene->mm, at, true);
     }
   }

@@ -69,17 +69,17 @@ TEST_P(SubscriptionsTest, MunmapRacingADeviceFaultIsClean) {
   EXPECT_TRUE(seen.Clean()) << seen.Text();
 }
 
-// The locking passes visit N + 1 steps each, the last of which finds the end
+// The three locking passes visit N + 1 steps each, the last of which finds the end
 // of the list. A signal that arrives there is seen by the next pass, if there
 // is one.
 TEST_P(SubscriptionsTest, SignalAtEachVmaStep) {
   Scene scene(kV6_1, Options());
   const auto start = scene.world->Save();
-  for (uint64_t k = 1; k <= 3 * (kVmaCount + 1); ++k) {
+  for (uint64_t k = 1; k <= 4 * (kVmaCount + 1); ++k) {
     SCOPED_TRACE(k);
     scene.world.Arm(Point::kMmLockStep, ActionKind::kSignal, kSigUsr1, k);
     const int rc = scene.RegisterNow();
-    EXPECT_EQ(rc, k <= 2 * kVmaCount + 1 ? -EINTR : 0);
+    EXPECT_EQ(rc, k <= 3 * kVmaCount + 2 ? -EINTR : 0);
     if (rc != 0) {
       ExpectUntouched(scene);
     }
