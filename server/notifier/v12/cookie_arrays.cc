@@ -154,17 +154,22 @@ Task<> UnlockArray(allocation* array, uint64_t count) {
   }
 }
 
+// What the patch multiplies by, where it means a pointer. Less than that is the
+// mutant: on such a machine the arrays are too small as soon as more than half
+// of the VMAs have locks of their own (P39).
+uint64_t sizeof_spinlock_t() {
+  return kernel::Mutated(kernel::Mutant::kArraysSizedBySpinlock)
+             ? sizeof(uint32_t)
+             : sizeof(void*);
+}
+
 // M1 to M6, under mmap_sem. On error nothing stays allocated.
-Task<int> PrepareCookie(mm_struct* mm, uint64_t entry_bytes,
-                        allocation** cookie) {
+Task<int> PrepareCookie(mm_struct* mm, allocation** cookie) {
   const CountResult count = co_await CountVmas(mm);
   if (count.rc != 0) {
     co_return count.rc;
   }
-  const uint64_t bytes = kernel::Mutated(kernel::Mutant::kArraysSizedBySpinlock)
-                             ? sizeof(uint32_t)
-                             : entry_bytes;
-  *cookie = co_await AllocateCookie(count.vmas * bytes);
+  *cookie = co_await AllocateCookie(count.vmas * sizeof_spinlock_t());
   if (*cookie == nullptr) {
     co_return -ENOMEM;
   }
@@ -185,12 +190,10 @@ Task<int> PrepareCookie(mm_struct* mm, uint64_t entry_bytes,
 // Kernel: linux-kernel, 8 Apr 2008, "[PATCH 0 of 9] mmu notifier #v12", patch
 // 1: mm_lock().
 // Differs: sizeof(spinlock_t) is a setting; the patch's depends on its config.
-template <uint64_t sizeof_spinlock_t>
-Task<int> CookieArrays<sizeof_spinlock_t>::mm_lock(mm_struct* mm,
-                                                   Cookie* cookie) {
+Task<int> CookieArrays::mm_lock(mm_struct* mm, Cookie* cookie) {
   co_await kernel::down_write(&mm->mmap_sem, "mm_lock");
   co_await MmLockEntered(mm);
-  const int rc = co_await PrepareCookie(mm, sizeof_spinlock_t, cookie);
+  const int rc = co_await PrepareCookie(mm, cookie);
   if (rc != 0) {
     co_await kernel::up_write(&mm->mmap_sem, "mm_lock");
     co_return rc;
@@ -204,9 +207,7 @@ Task<int> CookieArrays<sizeof_spinlock_t>::mm_lock(mm_struct* mm,
 
 // Rule: the arrays say what is held, so no VMA is looked at.
 // Kernel: the same mail: mm_unlock().
-template <uint64_t sizeof_spinlock_t>
-Task<> CookieArrays<sizeof_spinlock_t>::mm_unlock(mm_struct* mm,
-                                                  Cookie* cookie) {
+Task<> CookieArrays::mm_unlock(mm_struct* mm, Cookie* cookie) {
   mm_lock_data* data = DataOf(*cookie);
   co_await UnlockArray(data->i_mmap_locks, data->nr_i_mmap_locks);
   co_await UnlockArray(data->anon_vma_locks, data->nr_anon_vma_locks);
@@ -215,8 +216,5 @@ Task<> CookieArrays<sizeof_spinlock_t>::mm_unlock(mm_struct* mm,
   kernel::vfree(data->anon_vma_locks);
   kernel::kfree(*cookie);
 }
-
-template struct CookieArrays<4>;
-template struct CookieArrays<8>;
 
 }  // namespace mmfault::notifier::v12

@@ -26,7 +26,6 @@ namespace mmfault::notifier::v12 {
 //
 // Cost for N VMAs with Di files and Da anon_vmas: N + N(Di+1) + N(Da+1) VMA
 // visits to lock, none to unlock; two arrays of N entries.
-template <uint64_t sizeof_spinlock_t>
 struct CookieArrays {
   using Cookie = kernel::allocation*;  // holds a mm_lock_data
   static Task<int> mm_lock(mm_struct* mm, Cookie* cookie);

@@ -78,15 +78,9 @@ constexpr Protocol TestsCapability(Protocol protocol) {
 
 }  // namespace
 
-constinit const Protocol kV12 =
-    Allocates(TestsSignals(With<v12::CookieArrays<8>>(
-        Member("v12", "#v12: mm_lock collects the locks in vmalloc'd arrays",
-               kV12Mail, kSignalOrMemory))));
-
-constinit const Protocol kV12SmallSpinlock =
-    Allocates(TestsSignals(With<v12::CookieArrays<4>>(Member(
-        "v12_small_spinlock", "#v12 where sizeof(spinlock_t) is 4: too small",
-        kV12Mail, kSignalOrMemory))));
+constinit const Protocol kV12 = Allocates(TestsSignals(With<v12::CookieArrays>(
+    Member("v12", "#v12: mm_lock collects the locks in vmalloc'd arrays",
+           kV12Mail, kSignalOrMemory))));
 
 constinit const Protocol kSeedFlags = TestsSignals(With<v12::VmaFlags<false>>(
     Member("seed_flags", "VM_MM_LOCK_I/A bits: mm_lock can stop at any VMA",

@@ -41,13 +41,6 @@ extern const Protocol kSeedFlagsNaive;
 extern const Protocol kSeedBitmaps;
 extern const Protocol kSeedThreshold;
 
-// v12 on a machine whose sizeof(spinlock_t) is 4. The patch sizes its arrays by
-// spinlock_t and stores pointers, so they overflow as soon as more than half of
-// the VMAs have locks of their own. Not in the registry: kV12 runs with a
-// spinlock_t of 8 bytes, where nothing overflows, so that the other properties
-// of the design can be seen.
-extern const Protocol kV12SmallSpinlock;
-
 }  // namespace mmfault::notifier
 
 #endif  // MMFAULT_SERVER_NOTIFIER_V12_V12_H_

@@ -87,7 +87,7 @@ TEST_P(V12MemoryTest, EmptyMmNeedsNoSpecialCase) {
 INSTANTIATE_TEST_SUITE_P(Family, V12MemoryTest, MMFAULT_V12_FAMILY, NameOf);
 
 TEST(V12ArraySizeTest, OverflowsWhereASpinlockIsSmallerThanAPointer) {
-  Scene scene(kV12SmallSpinlock);
+  Scene scene(kV12, WithMutant(kernel::Mutant::kArraysSizedBySpinlock));
   scene.AddFileVma(scene.mm, scene.file);
   scene.AddFileVma(scene.mm, scene.other_file);
   scene.RegisterNow();
@@ -96,7 +96,7 @@ TEST(V12ArraySizeTest, OverflowsWhereASpinlockIsSmallerThanAPointer) {
 }
 
 TEST(V12ArraySizeTest, HalfTheVmasSharingALockIsRoomEnough) {
-  Scene scene(kV12SmallSpinlock);
+  Scene scene(kV12, WithMutant(kernel::Mutant::kArraysSizedBySpinlock));
   scene.AddFileVma(scene.mm, scene.file);
   scene.AddFileVma(scene.mm, scene.file);
   EXPECT_EQ(scene.RegisterNow(), 0);

@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "server/device/device.h"
 #include "server/kernel/errno.h"
+#include "server/kernel/mutant.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/rmap.h"
@@ -82,6 +83,13 @@ inline std::string NameOf(
     const ::testing::TestParamInfo<const Protocol*>& info) {
   return std::string(info.param->id);
 }
+inline sched::WorldOptions WithMutant(kernel::Mutant mutant) {
+  sched::WorldOptions options;
+  options.mutants.set(static_cast<size_t>(mutant));
+  return options;
+}
+
+// Without seed_flags_naive, which is wrong on purpose: see naive_test.cc.
 #define MMFAULT_V12_FAMILY \
   ::testing::Values(&kV12, &kSeedFlags, &kSeedBitmaps, &kSeedThreshold)
 
