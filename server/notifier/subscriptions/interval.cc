@@ -21,6 +21,18 @@ bool SeqChanged(const sched::TaskRecord& task) {
   return subscriptions->invalidate_seq != task.op_arg;
 }
 
+// wait_event(subscriptions->wq, READ_ONCE(invalidate_seq) != seq): a look first,
+// which may come in the middle of mn_itree_inv_end(), and sleep after it.
+Task<> WaitForChange(mmu_notifier_subscriptions* subscriptions, uint64_t seq,
+                     const char* where) {
+  const uint64_t now =
+      co_await kernel::Load(subscriptions->invalidate_seq, where);
+  if (now == seq) {
+    co_await kernel::wait_event(&subscriptions->wq, SeqChanged, subscriptions,
+                                seq, where);
+  }
+}
+
 // Rule: while ranges are being invalidated a new subscription counts as
 // invalidated too, since nobody knows whether one of them meets it: it gets
 // the odd sequence, and enters the tree now only if nobody walks it. When all
@@ -124,8 +136,7 @@ uint64_t RemoveLocked(mmu_interval_notifier* sub,
 // without the lock (P55). Differs: the condition is asked once under the lock,
 // after it was seen without.
 Task<> WaitReleased(mmu_notifier_subscriptions* subscriptions, uint64_t seq) {
-  co_await kernel::wait_event(&subscriptions->wq, SeqChanged, subscriptions,
-                              seq, "mmu_interval_notifier_remove");
+  co_await WaitForChange(subscriptions, seq, "mmu_interval_notifier_remove");
   if (Mutated(Mutant::kRemoveReadsSeqUnlocked)) {
     co_return;
   }
@@ -188,8 +199,7 @@ Task<uint64_t> mmu_interval_read_begin(mmu_interval_notifier* sub) {
   const bool is_invalidating = seq == subscriptions->invalidate_seq;
   co_await kernel::spin_unlock(&subscriptions->lock, "mmu_interval_read_begin");
   if (is_invalidating) {
-    co_await kernel::wait_event(&subscriptions->wq, SeqChanged, subscriptions,
-                                seq, "mmu_interval_read_begin");
+    co_await WaitForChange(subscriptions, seq, "mmu_interval_read_begin");
   }
   co_return seq;
 }

@@ -69,9 +69,9 @@ TEST_P(SubscriptionsTest, MunmapRacingADeviceFaultIsClean) {
   EXPECT_TRUE(seen.Clean()) << seen.Text();
 }
 
-// The three locking passes visit N + 1 steps each, the last of which finds the end
-// of the list. A signal that arrives there is seen by the next pass, if there
-// is one.
+// The three locking passes visit N + 1 steps each, the last of which finds the
+// end of the list. A signal that arrives there is seen by the next pass, if
+// there is one.
 TEST_P(SubscriptionsTest, SignalAtEachVmaStep) {
   Scene scene(kV6_1, Options());
   const auto start = scene.world->Save();
