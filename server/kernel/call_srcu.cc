@@ -73,6 +73,7 @@ void InitCallbacks(srcu_callbacks* callbacks, grace_domain* domain) {
   callbacks->domain = domain;
 }
 
+// Kernel: kernel/rcu/srcutree.c:call_srcu(), v6.1.
 sched::Task<> call_srcu(srcu_callbacks* callbacks, GraceCallback func,
                         void* arg) {
   co_await smp_mb("call_srcu");
@@ -91,6 +92,7 @@ sched::Task<> call_srcu(srcu_callbacks* callbacks, GraceCallback func,
   StartWorker(callbacks);
 }
 
+// Kernel: kernel/rcu/srcutree.c:srcu_barrier(), v6.1.
 sched::Task<> srcu_barrier(srcu_callbacks* callbacks, const char* where) {
   might_sleep();
   if (!StartWorker(callbacks)) {

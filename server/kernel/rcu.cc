@@ -103,6 +103,9 @@ ReadSectionEnd rcu_read_unlock(const char* where) {
   return read_section_end(&Kernel()->rcu, where);
 }
 
+// Kernel: kernel/rcu/tree.c:synchronize_rcu(), v6.1. Differs: readers are a
+// mask and a grace period waits for those that were inside when it began; no
+// callbacks are batched.
 sched::Task<> synchronize_rcu(const char* where) {
   return synchronize(&Kernel()->rcu, where);
 }

@@ -33,6 +33,7 @@ void init_waitqueue_head(wait_queue_head_t* queue) {
   queue->id = ThisWorld()->NextId();
 }
 
+// Kernel: include/linux/wait.h:wait_event(), v6.1.
 sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
                          void* target, uint64_t arg, const char* where) {
   co_await smp_mb(where);  // set_current_state()

@@ -42,6 +42,7 @@ uint64_t WrittenFlags(const vm_area_struct* vma) {
          ((vma->vm_flags & VM_WRITE) != 0 ? Pte::kWritable : 0);
 }
 
+// Kernel: mm/memory.c:wp_page_reuse(), v6.1.
 sched::Task<> wp_page_reuse(vm_area_struct* vma, uint64_t address, page* p) {
   mm_struct* mm = vma->vm_mm;
   co_await kernel::spin_lock(&mm->page_table_lock, "do_wp_page");

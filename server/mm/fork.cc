@@ -80,6 +80,7 @@ sched::Task<int> DupVma(mm_struct* child, vm_area_struct* vma) {
   co_return rc;
 }
 
+// Kernel: kernel/fork.c:mmput_async_fn(), v6.1.
 sched::Task<> mmput_async_fn(void* arg) {
   auto* mm = static_cast<mm_struct*>(arg);
   co_await exit_mmap(mm);
@@ -123,6 +124,7 @@ sched::Task<> mmget(mm_struct* mm) {
   }
 }
 
+// Kernel: include/linux/sched/mm.h:mmget_not_zero(), v6.1.
 sched::Task<bool> mmget_not_zero(mm_struct* mm) {
   co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
   const bool got = co_await kernel::atomic_inc_not_zero(

@@ -314,6 +314,7 @@ sched::Task<> RetractOne(vm_area_struct* vma, uint64_t first) {
   }
 }
 
+// Kernel: mm/khugepaged.c:retract_page_tables(), v6.1.
 sched::Task<> retract_page_tables(address_space* file, uint64_t first) {
   kernel::Lock* lock = &file->i_mmap_lock;
   const bool read = era().retracts_without_mmap_lock && era().rmap_walk_reads;
@@ -350,6 +351,7 @@ sched::Task<> khugepaged_exit(mm_struct* mm) {
   }
 }
 
+// Kernel: mm/khugepaged.c:madvise_collapse(), v6.1.
 sched::Task<int> madvise_collapse(mm_struct* mm, uint64_t start, uint64_t end) {
   if (!era().huge_pages) {
     co_return -EINVAL;
@@ -381,6 +383,8 @@ sched::Task<int> madvise_collapse(mm_struct* mm, uint64_t start, uint64_t end) {
   co_return rc;
 }
 
+// Kernel: mm/khugepaged.c:collapse_file(), v6.1. Differs: only what other page
+// tables can tell is modelled.
 sched::Task<int> collapse_file(address_space* file, uint64_t first_page) {
   const bool may = era().huge_pages && file->kind == FileKind::kShmem &&
                    first_page % kHugePages == 0 &&

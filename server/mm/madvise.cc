@@ -120,6 +120,7 @@ sched::Task<int> madvise_remove(vm_area_struct* vma, uint64_t start,
   co_return rc;
 }
 
+// Kernel: mm/madvise.c:madvise_vma_behavior(), v6.1.
 sched::Task<int> madvise_dontfork(vm_area_struct* vma, uint64_t start,
                                   uint64_t end) {
   const vm_area_struct* now =

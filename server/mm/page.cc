@@ -49,6 +49,8 @@ page* alloc_page(void* mapping, bool anonymous, uint64_t index) {
 
 void get_page(page* p) { p->refcount.counter += 1; }
 
+// Kernel: include/linux/mm.h:put_page(), v6.1. Differs: a page that dies with
+// device mappings is the finding; there are no per-CPU batches.
 sched::Task<> put_page(page* p) {
   const bool last = co_await kernel::atomic_dec_and_test(
       &p->refcount, p->object.key(), trace::Cause::kRefcountBelowZero,
@@ -92,6 +94,7 @@ sched::Task<> tlb_flush_mmu_tlbonly(mmu_gather* tlb) {
   }
 }
 
+// Kernel: mm/mmu_gather.c:tlb_finish_mmu(), v6.1.
 sched::Task<> tlb_finish_mmu(mmu_gather* tlb) {
   co_await tlb_flush_mmu_tlbonly(tlb);
   gather_node* node = tlb->first;

@@ -118,6 +118,7 @@ address_space* NewFile(uint64_t size_pages, uint64_t size_max, FileKind kind) {
   return file;
 }
 
+// Kernel: mm/rmap.c:__anon_vma_prepare(), v6.1.
 sched::Task<> anon_vma_prepare(vm_area_struct* vma) {
   if (vma->anon_vma != nullptr) {
     co_return;
@@ -137,6 +138,7 @@ sched::Task<> anon_vma_prepare(vm_area_struct* vma) {
   put_anon_vma(av);
 }
 
+// Kernel: mm/rmap.c:anon_vma_clone(), v6.1. Differs: no anon_vma is reused.
 sched::Task<> anon_vma_clone(vm_area_struct* to, vm_area_struct* from) {
   if (from->anon_vma == nullptr) {
     co_return;
@@ -151,6 +153,7 @@ sched::Task<> anon_vma_clone(vm_area_struct* to, vm_area_struct* from) {
   co_await kernel::unlock(lock, "anon_vma_clone");
 }
 
+// Kernel: mm/rmap.c:anon_vma_fork(), v6.1.
 sched::Task<> anon_vma_fork(vm_area_struct* child, vm_area_struct* parent) {
   if (parent->anon_vma == nullptr) {
     co_return;
@@ -167,6 +170,7 @@ sched::Task<> anon_vma_fork(vm_area_struct* child, vm_area_struct* parent) {
   co_await kernel::unlock(lock, "anon_vma_fork");
 }
 
+// Kernel: mm/rmap.c:unlink_anon_vmas(), v6.1.
 sched::Task<> unlink_anon_vmas(vm_area_struct* vma) {
   if (vma->anon_vma == nullptr) {
     co_return;
@@ -218,6 +222,7 @@ void LinkFileVma(vm_area_struct* vma) {
   }
 }
 
+// Kernel: mm/mmap.c:__vma_link_file(), v6.1.
 sched::Task<> vma_link_file(vm_area_struct* vma) {
   address_space* mapping = vma->vm_file;
   if (mapping == nullptr) {
@@ -228,6 +233,7 @@ sched::Task<> vma_link_file(vm_area_struct* vma) {
   co_await kernel::unlock(&mapping->i_mmap_lock, "vma_link_file");
 }
 
+// Kernel: mm/mmap.c:unlink_file_vma(), v6.1.
 sched::Task<> unlink_file_vma(vm_area_struct* vma) {
   address_space* mapping = vma->vm_file;
   if (mapping == nullptr) {

@@ -211,6 +211,7 @@ sched::Task<bool> folio_referenced(page* p) {
   co_return young;
 }
 
+// Kernel: mm/rmap.c:try_to_unmap(), v6.1.
 sched::Task<> try_to_unmap(page* p) {
   if (p != State()->zero_page && p->mapcount != 0) {
     co_await rmap_walk(p, UnmapOne, NotMapped, nullptr);

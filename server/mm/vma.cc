@@ -225,6 +225,8 @@ vm_area_struct* VmaStep::await_resume() const {
   return next;
 }
 
+// Kernel: mm/mmap.c:__split_vma(), v6.1. Differs: neighbours are never merged
+// again.
 sched::Task<> split_vma(mm_struct* mm, uint64_t address) {
   vm_area_struct* vma = find_vma(mm, address);
   if (vma == nullptr || vma->vm_start >= address) {

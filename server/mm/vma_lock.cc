@@ -49,6 +49,7 @@ struct WaitForReaders : kernel::Point {
 
 }  // namespace
 
+// Kernel: include/linux/mmap_lock.h:mmap_write_lock(), v6.12.
 sched::Task<int> mmap_write_lock(mm_struct* mm, const char* where) {
   const int rc =
       co_await kernel::lock(&mm->mmap_sem, where, kernel::Nest::kNo,
@@ -60,10 +61,12 @@ sched::Task<int> mmap_write_lock(mm_struct* mm, const char* where) {
   co_return rc;
 }
 
+// Kernel: include/linux/mmap_lock.h:mmap_write_unlock(), v6.12.
 sched::Task<> mmap_write_unlock(mm_struct* mm, const char* where) {
   co_await kernel::up_write(&mm->mmap_sem, where);
 }
 
+// Kernel: include/linux/mmap_lock.h:mmap_write_downgrade(), v6.12.
 sched::Task<> mmap_write_downgrade(mm_struct* mm, const char* where) {
   co_await kernel::downgrade_write(&mm->mmap_sem, where);
 }

@@ -19,9 +19,8 @@ constexpr uint64_t kPmdSize = kHugeSize;
 
 bool Evictable(const page* p) {
   return !p->hugetlb &&
-         (p->anonymous ||
-          static_cast<address_space*>(p->mapping.get())->kind !=
-              FileKind::kRam);
+         (p->anonymous || static_cast<address_space*>(p->mapping.get())->kind !=
+                              FileKind::kRam);
 }
 
 // Rule: a page leaves its cache only while nobody but the cache and the caller
@@ -85,6 +84,7 @@ void ColdPte(mm_struct* mm, uint64_t address, mmu_gather* tlb,
   }
 }
 
+// Kernel: mm/vmscan.c:reclaim_pages(), v6.1.
 sched::Task<> reclaim_pages(mmu_gather* list) {
   for (gather_node* node = list->first; node != nullptr; node = node->next) {
     co_await shrink_page(node->gathered, era().pageout_asks_young, true);

@@ -28,6 +28,7 @@ void CheckUnhashed(hlist_node* node) {
 
 }  // namespace
 
+// Kernel: include/linux/rculist.h:hlist_first_rcu(), v6.1.
 Task<mmu_notifier*> hlist_first(hlist_head* head, const char* where) {
   hlist_node* node = co_await Load(head->first, where);
   if (node == JunkNode()) [[unlikely]] {
@@ -36,6 +37,7 @@ Task<mmu_notifier*> hlist_first(hlist_head* head, const char* where) {
   co_return node == nullptr ? nullptr : NotifierOf(node);
 }
 
+// Kernel: include/linux/rculist.h:hlist_next_rcu(), v6.1.
 Task<mmu_notifier*> hlist_next(mmu_notifier* mn, const char* where) {
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   hlist_node* node = co_await Load(mn->hlist.next, where);
@@ -77,6 +79,7 @@ Task<> hlist_add_head_rcu(hlist_node* node, hlist_head* head,
   }
 }
 
+// Kernel: include/linux/list.h:__hlist_del() and hlist_del_init(), v6.1.
 Task<> hlist_del(hlist_node* node, bool init, const char* where) {
   mmu_notifier* mn = NotifierOf(node);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);

@@ -63,6 +63,7 @@ Task<> mm_lock_unlock(mm_struct* mm, RmapClass rmap_class, bool lock) {
 
 }  // namespace
 
+// Kernel: "mm_lock", linux-mm, 4 Apr 2008, split out of mmu notifiers #v11.
 Task<> mm_lock(mm_struct* mm) {
   co_await DownMmapSem(mm, "mm_lock");
   co_await MmLockEntered(mm);
@@ -71,6 +72,7 @@ Task<> mm_lock(mm_struct* mm) {
   co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
 }
 
+// Kernel: "mm_lock", linux-mm, 4 Apr 2008, split out of mmu notifiers #v11.
 Task<> mm_unlock(mm_struct* mm) {
   co_await mm_lock_unlock(mm, RmapClass::kIMmap, false);
   co_await mm_lock_unlock(mm, RmapClass::kAnonVma, false);

@@ -116,6 +116,8 @@ void emm_notifier_mm_init(mm_struct* mm) {
 
 // Differs: the original does not look; a notifier that is left was registered
 // after release and will never be told anything (P09).
+// Kernel: EMM V1 to V3, linux-mm, March and April 2008: none of them frees
+// anything; a list that is not empty is what __mmdrop() checks today.
 Task<> emm_notifier_mm_destroy(mm_struct* mm) {
   if (ListOf(mm)->first != nullptr) {
     kernel::ReportHere(trace::Checker::kCountsSane,

@@ -104,6 +104,7 @@ Task<> EndOne(mmu_notifier* mn, const mmu_notifier_range* range,
   non_block_end(range);
 }
 
+// Kernel: mm/mmu_notifier.c:mn_hlist_invalidate_end(), v6.1.
 Task<> mn_hlist_invalidate_end(mmu_notifier_subscriptions* subscriptions,
                                const mmu_notifier_range* range, bool only_end) {
   co_await kernel::srcu_read_lock(&Kernel()->srcu, "mn_hlist_invalidate_end");
@@ -179,6 +180,7 @@ Task<int> mmu_notifier_invalidate_range_start(mmu_notifier_range* range) {
   co_return rc;
 }
 
+// Kernel: mm/mmu_notifier.c:__mmu_notifier_invalidate_range_end(), v6.1.
 Task<> mmu_notifier_invalidate_range_end(mmu_notifier_range* range) {
   return EndRange(range, false);
 }

@@ -61,6 +61,8 @@ void mmu_notifier_mm_init(mm_struct* mm) {
 
 // Differs: the original does not look; a notifier that is left was registered
 // after release and will never be told anything (P09).
+// Kernel: mmu notifiers #v11, linux-mm, 4 Apr 2008: the list head is in the mm
+// and nothing is freed.
 Task<> mmu_notifier_mm_destroy(mm_struct* mm) {
   if (ListOf(mm)->first != nullptr) {
     kernel::ReportHere(trace::Checker::kCountsSane,
@@ -86,6 +88,9 @@ Task<int> mmu_notifier_invalidate_range_start(mmu_notifier_range* range) {
   co_return 0;
 }
 
+// Kernel: mmu notifiers #v11,
+// mm/mmu_notifier.c:__mmu_notifier_invalidate_range_end(), linux-mm, 4 Apr
+// 2008.
 Task<> mmu_notifier_invalidate_range_end(mmu_notifier_range* range) {
   mmu_notifier* mn =
       co_await hlist_first(ListOf(range->mm), "invalidate_range_end");
@@ -95,6 +100,8 @@ Task<> mmu_notifier_invalidate_range_end(mmu_notifier_range* range) {
   }
 }
 
+// Kernel: mmu notifiers #v11,
+// mm/mmu_notifier.c:__mmu_notifier_invalidate_page(), linux-mm, 4 Apr 2008.
 Task<> mmu_notifier_invalidate_page(mm_struct* mm, uint64_t address) {
   mmu_notifier* mn = co_await hlist_first(ListOf(mm), "invalidate_page");
   while (mn != nullptr) {
@@ -103,6 +110,8 @@ Task<> mmu_notifier_invalidate_page(mm_struct* mm, uint64_t address) {
   }
 }
 
+// Kernel: mmu notifiers #v11,
+// mm/mmu_notifier.c:__mmu_notifier_clear_flush_young(), linux-mm, 4 Apr 2008.
 Task<int> mmu_notifier_clear_flush_young(mm_struct* mm, uint64_t start,
                                          uint64_t end) {
   int young = 0;

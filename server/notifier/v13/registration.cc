@@ -206,6 +206,8 @@ Task<> UnregisterPinned(mmu_notifier* mn, mm_struct* mm) {
 
 }  // namespace
 
+// Kernel: mmu notifiers #v13 to #v16,
+// mm/mmu_notifier.c:mmu_notifier_register(), linux-mm, 22 Apr to May 2008.
 Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
                                 const Rules& rules, bool takes_mmap_sem) {
   if (rules.srcu) {
@@ -216,6 +218,8 @@ Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
 
 // Rule: #v13 may not be called once mm_users is 0: its mm_lock() would walk
 // VMAs that exit_mmap() frees (P18). It calls no ->release().
+// Kernel: mmu notifiers #v13 to #v16,
+// mm/mmu_notifier.c:mmu_notifier_unregister(), linux-mm, 22 Apr to May 2008.
 Task<int> mmu_notifier_unregister(mmu_notifier* mn, mm_struct* mm,
                                   const Rules& rules) {
   if (rules.srcu) {
