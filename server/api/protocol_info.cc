@@ -55,6 +55,19 @@ void AddPromises(const notifier::Protocol& protocol, v1::Protocol* out) {
   }
 }
 
+void AddKinds(const notifier::Protocol& protocol, v1::Protocol* out) {
+  using notifier::Kind;
+  if (notifier::Has(protocol, Kind::kList)) {
+    out->add_kinds(v1::Notifier::KIND_LIST);
+  }
+  if (notifier::Has(protocol, Kind::kGetPut)) {
+    out->add_kinds(v1::Notifier::KIND_GET_PUT);
+  }
+  if (notifier::Has(protocol, Kind::kInterval)) {
+    out->add_kinds(v1::Notifier::KIND_INTERVAL);
+  }
+}
+
 void AddMutant(const kernel::MutantInfo& mutant, v1::Protocol* protocol) {
   v1::Mutant* out = protocol->add_mutants();
   out->set_id(std::string(mutant.name));
@@ -74,7 +87,7 @@ v1::Protocol ToProto(const notifier::Protocol& protocol) {
   out.set_title(std::string(protocol.title));
   out.set_family(std::string(protocol.family));
   out.set_cite(std::string(protocol.source));
-  out.add_kinds(v1::Notifier::KIND_LIST);
+  AddKinds(protocol, &out);
   for (const int error : protocol.register_errors) {
     out.add_register_errors(error);
   }

@@ -67,6 +67,7 @@ v1::AttachResponse::Callback CallbackMessage(
   }
   message.set_held_lock_count(task.locks_held);
   message.set_step(static_cast<int64_t>(callback.step));
+  message.set_cur_seq(static_cast<int64_t>(callback.cur_seq));
   if (callback.mm != nullptr) {
     message.set_mm(machine.NameOf(callback.mm->object.id));
     message.set_mm_users(callback.mm->mm_users.counter);

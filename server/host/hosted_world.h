@@ -228,6 +228,7 @@ class HostedWorld final : public RemoteSession,
   struct Binding {
     std::string notifier;
     ClientPtr client;  // null: nobody yet
+    notifier::Kind kind = notifier::Kind::kList;
     device::Behaviour behaviour;
     bool detaching = false;  // UNREGISTER: answered as a good driver would
   };

@@ -199,13 +199,7 @@ absl::Status RunClients::CheckBind(const std::string& client,
       !std::binary_search(mms_.begin(), mms_.end(), bind.mm())) {
     return NotFound("mm in this run", "MM_NOT_FOUND", bind.mm());
   }
-  if (bind.kind() != v1::Notifier::KIND_UNSPECIFIED &&
-      bind.kind() != v1::Notifier::KIND_LIST) {
-    return base::WrongStateError(
-        run_, "UNSUPPORTED_BY_PROTOCOL",
-        "the run's notifiers are list notifiers",
-        {{"operation", v1::Notifier::Kind_Name(bind.kind())}});
-  }
+  // The kind is what each scenario of the run says it is.
   const Binding& binding = it->second;
   const bool taken = !binding.client.empty() && binding.client != client;
   if (taken || (!binding.must.empty() && binding.must != client)) {

@@ -115,6 +115,10 @@ std::map<std::string, std::string> RemoteNotifiers(const v1::Scenario& scenario,
     for (const v1::Step& step : task.step()) {
       if (step.has_register_()) {
         remote.emplace(step.register_().notifier(), "");
+      } else if (step.has_get()) {
+        remote.emplace(step.get().notifier(), "");
+      } else if (step.has_insert()) {
+        remote.emplace(step.insert().notifier(), "");
       }
     }
   }

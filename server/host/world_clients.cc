@@ -228,11 +228,13 @@ void HostedWorld::HandleBind(const ClientPtr& client,
 absl::Status HostedWorld::Bind(const ClientPtr& client,
                                const v1::AttachRequest::Bind& bind) {
   RETURN_IF_ERROR(CheckId(bind.notifier(), "bind.notifier"));
-  if (bind.kind() != v1::Notifier::KIND_UNSPECIFIED &&
-      bind.kind() != v1::Notifier::KIND_LIST) {
+  const auto kind =
+      scenario::CompileKind(*plan_.protocol, bind.kind(), "bind.kind");
+  if (!kind.ok()) {
     return base::WrongStateError(
         name(), "UNSUPPORTED_BY_PROTOCOL",
-        "this server simulates LIST notifiers only",
+        "protocol " + std::string(plan_.protocol->id) +
+            " has no notifiers of that kind",
         {{"protocol", std::string(plan_.protocol->id)},
          {"operation", v1::Notifier::Kind_Name(bind.kind())}});
   }
@@ -265,14 +267,16 @@ absl::Status HostedWorld::Bind(const ClientPtr& client,
                    static_cast<int64_t>(machine_->devices().size()) + 1));
     device::Behaviour behaviour;
     behaviour.unimplemented = unimplemented;
-    dev = machine_->CreateDevice(bind.notifier(), behaviour, true);
+    dev = machine_->CreateDevice(bind.notifier(), behaviour, true, *kind);
   } else {
     const sched::World::Scope scope(&world());
+    device::SetKind(dev, *kind);
     device::SetRemote(dev, true, unimplemented);
   }
   Binding& binding = bindings_[dev];
   binding.notifier = bind.notifier();
   binding.client = client;
+  binding.kind = *kind;
   binding.behaviour.unimplemented = unimplemented;
   binding.detaching = false;
   return absl::OkStatus();
@@ -282,7 +286,8 @@ absl::Status HostedWorld::Bind(const ClientPtr& client,
 void HostedWorld::BindAgain(const Binding& binding) {
   device::device* dev = machine_->FindDevice(binding.notifier);
   if (dev == nullptr) {
-    dev = machine_->CreateDevice(binding.notifier, binding.behaviour, true);
+    dev = machine_->CreateDevice(binding.notifier, binding.behaviour, true,
+                                 binding.kind);
   } else {
     const sched::World::Scope scope(&world());
     device::SetRemote(dev, true, binding.behaviour.unimplemented);

@@ -15,6 +15,33 @@
 #include "server/notifier/registration.h"
 
 namespace mmfault::host {
+namespace {
+
+// What a driver's module does when it goes. What was got is freed by the
+// kernel, once every user has put it.
+google::protobuf::RepeatedPtrField<v1::Step> LeavingSteps(
+    const device::device& dev, const std::string& notifier) {
+  google::protobuf::RepeatedPtrField<v1::Step> steps;
+  v1::Step& leave = *steps.Add();
+  if (dev.kind == notifier::Kind::kGetPut) {
+    leave.mutable_put()->set_notifier(notifier);
+    leave.set_repeat(dev.mn.users);
+    return steps;
+  }
+  leave.set_label("unregister-" + notifier);
+  if (dev.kind == notifier::Kind::kInterval) {
+    leave.mutable_remove()->set_notifier(notifier);
+  } else {
+    leave.mutable_unregister()->set_notifier(notifier);
+  }
+  v1::Step& free = *steps.Add();
+  free.mutable_only_if()->set_step("unregister-" + notifier);
+  free.mutable_only_if()->add_rc(0);
+  free.mutable_free()->set_notifier(notifier);
+  return steps;
+}
+
+}  // namespace
 
 // What the kernel would see: a driver's process died, or its module is gone.
 void HostedWorld::Lose(const ClientPtr& client) {
@@ -84,16 +111,8 @@ void HostedWorld::UnregisterFor(const Client& client, device::device* dev) {
     program = machine_->CreateTask(client.detach_task, nullptr, false);
     tasks_.Add(client.detach_task, program);
   }
-  v1::Step unregister;
-  unregister.set_label("unregister-" + bindings_[dev].notifier);
-  unregister.mutable_unregister()->set_notifier(bindings_[dev].notifier);
-  v1::Step free;
-  free.mutable_only_if()->set_step(unregister.label());
-  free.mutable_only_if()->add_rc(0);
-  free.mutable_free()->set_notifier(bindings_[dev].notifier);
-  google::protobuf::RepeatedPtrField<v1::Step> steps;
-  *steps.Add() = std::move(unregister);
-  *steps.Add() = std::move(free);
+  const google::protobuf::RepeatedPtrField<v1::Step> steps =
+      LeavingSteps(*dev, bindings_[dev].notifier);
   // More notifiers than a task has labels: those stay linked.
   AppendSteps(program, steps, "detach").IgnoreError();
 }

@@ -23,6 +23,8 @@ v1::SignalDelivery* DeliveryOf(TaskEntry* entry, size_t number) {
 
 bool TakesAllLocks(scenario::StepKind kind) {
   return kind == scenario::StepKind::kRegister ||
+         kind == scenario::StepKind::kGet ||
+         kind == scenario::StepKind::kInsert ||
          kind == scenario::StepKind::kUnregister ||
          kind == scenario::StepKind::kExit;
 }

@@ -152,6 +152,41 @@ void ShowRecord(HostedWorld& world, const sched::TaskRecord& task,
   out->set_capable(!task.no_capability);
 }
 
+// What a call under way makes of the notifier.
+v1::Notifier::State StateIn(scenario::StepKind kind) {
+  switch (kind) {
+    case scenario::StepKind::kRegister:
+    case scenario::StepKind::kGet:
+    case scenario::StepKind::kInsert:
+      return v1::Notifier::STATE_REGISTERING;
+    case scenario::StepKind::kUnregister:
+    case scenario::StepKind::kPut:
+    case scenario::StepKind::kRemove:
+      return v1::Notifier::STATE_UNREGISTERING;
+    default:
+      return v1::Notifier::STATE_UNSPECIFIED;
+  }
+}
+
+void SetKind(const device::device& dev, v1::Notifier* out) {
+  switch (dev.kind) {
+    case notifier::Kind::kList:
+      out->set_kind(v1::Notifier::KIND_LIST);
+      break;
+    case notifier::Kind::kGetPut:
+      out->set_kind(v1::Notifier::KIND_GET_PUT);
+      out->set_users(dev.mn.users);
+      break;
+    case notifier::Kind::kInterval:
+      out->set_kind(v1::Notifier::KIND_INTERVAL);
+      if (dev.interval.mm != nullptr) {
+        out->mutable_range()->set_start(dev.interval.start);
+        out->mutable_range()->set_end(dev.interval.last + 1);
+      }
+      break;
+  }
+}
+
 v1::Notifier::State StateOf(const HostedWorld& world,
                             const device::device& dev) {
   if (dev.mn.object.freed()) {
@@ -166,12 +201,13 @@ v1::Notifier::State StateOf(const HostedWorld& world,
         program->next_step == entry->given.front()) {
       continue;
     }
-    if (entry->given.front()->kind == scenario::StepKind::kRegister) {
-      return v1::Notifier::STATE_REGISTERING;
+    const v1::Notifier::State passing = StateIn(entry->given.front()->kind);
+    if (passing != v1::Notifier::STATE_UNSPECIFIED) {
+      return passing;
     }
-    if (entry->given.front()->kind == scenario::StepKind::kUnregister) {
-      return v1::Notifier::STATE_UNREGISTERING;
-    }
+  }
+  if (dev.mn.registration == Registration::kPut) {
+    return v1::Notifier::STATE_UNREGISTERING;
   }
   if (dev.mn.registration != Registration::kRegistered) {
     return v1::Notifier::STATE_UNREGISTERED;
@@ -268,7 +304,7 @@ v1::Notifier ViewNotifier(HostedWorld& world, const std::string& id,
   v1::Notifier out;
   out.set_name(world.name() + "/mms/" + MmId(world, dev.mn.mm) + "/notifiers/" +
                id);
-  out.set_kind(v1::Notifier::KIND_LIST);
+  SetKind(dev, &out);
   out.set_state(StateOf(world, dev));
   out.set_client(world.ClientOf(&dev));
   std::vector<v1::CallbackCount> counts;
