@@ -170,6 +170,9 @@ struct Era {
   // A write to the huge zero page gets a huge page (6.13 and later); else the
   // entry is split.
   bool huge_zero_page_cow = false;
+  // Who unmaps a huge page to split it splits its entry inside the section that
+  // takes the ptes away (6.16 and later); else in one of its own before that.
+  bool splits_in_rmap_section = false;
   // retract_page_tables() holds i_mmap alone, and private copies do not stop it
   // (6.5 and later); else mmap_lock for write too, if it can be had.
   bool retracts_without_mmap_lock = false;

@@ -159,15 +159,26 @@ void MovePtes(vm_area_struct* vma, uint64_t start, uint64_t end, page* p,
   }
 }
 
-// Rule: an entry of 2 MiB is split first, in a section of its own; then the
-// ptes go in one that covers what the VMA has of the page. Kernel: mm/rmap.c:
-// try_to_migrate_one() and try_to_unmap_one() with TTU_SPLIT_HUGE_PMD, v6.1.
-// Differs: ptes of anonymous memory are replaced at once, with no migration
-// entry in between.
+// Whether there is a table of pmds for an address, huge entries in it or not:
+// one stands for 1 GiB. Kernel: mm/rmap.c:mm_find_pmd(), v6.1, which since then
+// leaves it to the caller to look at the entry.
+bool FindsPmd(const mm_struct* mm, uint64_t address) {
+  constexpr uint64_t kGiB = uint64_t{1} << 30;
+  const uint64_t start = address & ~(kGiB - 1);
+  return NextMapped(mm, start, start + kGiB) < start + kGiB ||
+         NextTable(mm, start, start + kGiB) < start + kGiB;
+}
+
+// Rule: an entry of 2 MiB is split first, in a section of its own, which there
+// is even where the page is mapped by ptes already; then the ptes go in one
+// that covers what the VMA has of the page. From 6.16 on the latter does both.
+// Kernel: mm/rmap.c:try_to_migrate_one() with TTU_SPLIT_HUGE_PMD, v6.1 and
+// v6.16. Differs: ptes of anonymous memory are replaced at once, with no
+// migration entry in between.
 sched::Task<> UnmapFolioOne(vm_area_struct* vma, page* p, uint64_t address,
                             void* arg) {
   mm_struct* mm = vma->vm_mm;
-  if (LookupPte(mm, address).huge()) {
+  if (!era().splits_in_rmap_section && FindsPmd(mm, address)) {
     co_await __split_huge_pmd(mm, address);
   }
   const uint64_t left = p->index + kHugePages - linear_page_index(vma, address);
@@ -177,6 +188,9 @@ sched::Task<> UnmapFolioOne(vm_area_struct* vma, page* p, uint64_t address,
   co_await NotifyRangeStart(&range);
   co_await kernel::spin_lock(&mm->page_table_lock, "try_to_migrate_one");
   co_await PtePoint(mm, address, "try_to_migrate_one");
+  if (LookupPte(mm, address).huge()) {
+    SplitEntry(mm, HugeStart(address));
+  }
   MovePtes(vma, address, end, p, static_cast<split_pages*>(arg));
   co_await NotifyPteFlush(mm, address, end);
   co_await UnlockPageTable(mm, "try_to_migrate_one");
@@ -234,16 +248,6 @@ sched::Task<int> AdviseOne(vm_area_struct* vma, uint64_t start, uint64_t end,
     co_await khugepaged_enter_vma(vma);
   }
   co_return 0;
-}
-
-// Whether there is a table of pmds for an address, huge entries in it or not:
-// one stands for 1 GiB. Kernel: mm/rmap.c:mm_find_pmd(), v6.1, which since then
-// leaves it to the caller to look at the entry.
-bool FindsPmd(const mm_struct* mm, uint64_t address) {
-  constexpr uint64_t kGiB = uint64_t{1} << 30;
-  const uint64_t start = address & ~(kGiB - 1);
-  return NextMapped(mm, start, start + kGiB) < start + kGiB ||
-         NextTable(mm, start, start + kGiB) < start + kGiB;
 }
 
 }  // namespace

@@ -231,6 +231,25 @@ sched::Task<int> hugetlb_fault(vm_area_struct* vma, uint64_t address,
   co_return 0;
 }
 
+void PopulateHugePage(vm_area_struct* vma, uint64_t address) {
+  const bool write = (vma->vm_flags & VM_WRITE) != 0;
+  page* p = nullptr;
+  if (vma->vm_file == nullptr) {
+    p = AllocPrivate(vma, address);
+    p->hugetlb = false;
+  } else if (linear_page_index(vma, address) < vma->vm_file->size_pages) {
+    p = CachePage(vma->vm_file, linear_page_index(vma, address), true);
+    get_page(p);
+  } else {
+    return;
+  }
+  MapHuge(vma, address, p, write && (p->anonymous || IsShared(vma)));
+  if ((vma->vm_flags & (VM_READ | VM_WRITE)) == 0) {
+    SetHugePte(vma->vm_mm, address,
+               LookupPte(vma->vm_mm, address).With(Pte::kProtNone));
+  }
+}
+
 // Kernel: mm/hugetlb.c:__unmap_hugepage_range(), v6.1.
 sched::Task<> unmap_hugepage_range(vm_area_struct* vma, uint64_t start,
                                    uint64_t end, mmu_gather* tlb) {

@@ -42,6 +42,10 @@ void adjust_range_if_pmd_sharing_possible(const vm_area_struct* vma,
 sched::Task<int> hugetlb_fault(vm_area_struct* vma, uint64_t address,
                                bool write);
 
+// A huge page at an address where nothing is, without locks or steps: to set an
+// mm up. Of anonymous memory too, whose VMA has an anon_vma.
+void PopulateHugePage(vm_area_struct* vma, uint64_t address);
+
 // Clears the entries of [start, end), of all the GiB where it is shared, into
 // the batch; under the page table lock, which it takes. Tells nobody but TLBs.
 sched::Task<> unmap_hugepage_range(vm_area_struct* vma, uint64_t start,

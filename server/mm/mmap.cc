@@ -156,6 +156,10 @@ sched::Task<int> UnmapLocked(mm_struct* mm, uint64_t start, uint64_t end,
 // the old mappings go.
 sched::Task<int> do_mmap(mm_struct* mm, uint64_t start, uint64_t end,
                          uint64_t flags, address_space* file, uint64_t pgoff) {
+  if (file != nullptr && file->kind == FileKind::kHugetlb &&
+      ((start | end) % kHugeSize != 0 || pgoff % kHugePages != 0)) {
+    co_return -EINVAL;  // hugetlbfs_file_mmap()
+  }
   int rc = co_await mmap_write_lock(mm, "vm_mmap_pgoff");
   if (rc != 0) {
     co_return rc;

@@ -57,7 +57,9 @@ sched::Task<> truncate_inode_pages(address_space* file, uint64_t first,
     }
     get_page(p);  // found and locked
     if (p->mapcount != 0) {
-      co_await unmap_mapping_pages(file, index, index, {.even_cows = false});
+      const uint64_t pages = p->order == 0 ? 1 : kHugePages;
+      co_await unmap_mapping_pages(file, p->index, p->index + pages - 1,
+                                   {.even_cows = false});
     }
     const bool still = file->pages[index] == p;
     if (still) {
@@ -76,7 +78,10 @@ sched::Task<> truncate_inode_pages(address_space* file, uint64_t first,
 // page, unmaps nothing. Kernel: mm/shmem.c:shmem_setattr(), v6.1;
 // mm/truncate.c:truncate_pagecache(), v6.1; mm/memory.c:vmtruncate(), v2.6.25.
 sched::Task<int> do_truncate(address_space* file, uint64_t size_pages) {
-  if (size_pages > file->size_max) {
+  // hugetlbfs_setattr(): whole pages only.
+  const bool whole =
+      file->kind != FileKind::kHugetlb || size_pages % kHugePages == 0;
+  if (size_pages > file->size_max || !whole) {
     co_return -EINVAL;
   }
   const uint64_t old_size = file->size_pages;
@@ -98,7 +103,15 @@ sched::Task<int> do_truncate(address_space* file, uint64_t size_pages) {
 // v6.1.
 sched::Task<int> punch_hole(address_space* file, uint64_t first_page,
                             uint64_t page_count) {
-  const uint64_t end = Min(first_page + page_count, file->size_max);
+  uint64_t end = Min(first_page + page_count, file->size_max);
+  if (file->kind == FileKind::kHugetlb) {  // hugetlbfs_punch_hole()
+    first_page = (first_page + kHugePages - 1) & ~(kHugePages - 1);
+    end &= ~(kHugePages - 1);
+    if (first_page >= end) {
+      co_return 0;
+    }
+    page_count = end - first_page;
+  }
   co_await unmap_mapping_pages(file, first_page, first_page + page_count - 1,
                                {.even_cows = false});
   co_await truncate_inode_pages(file, first_page, end);

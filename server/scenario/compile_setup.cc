@@ -44,6 +44,19 @@ absl::Status CheckRange(uint64_t start, uint64_t end, std::string_view field) {
   return absl::OkStatus();
 }
 
+// A file of 2 MiB pages is mapped in 2 MiB pages.
+absl::Status CheckHugetlb(const VmaSetup& setup, std::string_view field) {
+  const bool whole = setup.start % mm::kHugeSize == 0 &&
+                     setup.end % mm::kHugeSize == 0 &&
+                     setup.pgoff % mm::kHugePages == 0;
+  if (setup.file->file->kind != mm::FileKind::kHugetlb || whole) {
+    return absl::OkStatus();
+  }
+  return InvalidFieldError(field, "RANGE_MALFORMED",
+                           "a VMA of a HUGETLB file begins and ends at "
+                           "multiples of 2 MiB, of addresses and in the file");
+}
+
 absl::StatusOr<VmaSetup> CompileVma(Machine* machine, const v1::Vma& vma,
                                     std::string_view field) {
   RETURN_IF_ERROR(CheckRange(vma.start(), vma.end(), field));
@@ -58,6 +71,8 @@ absl::StatusOr<VmaSetup> CompileVma(Machine* machine, const v1::Vma& vma,
   setup.no_access = vma.no_access();
   setup.populated = vma.populated();
   setup.anon_vma = vma.anon_vma();
+  setup.huge_pages = vma.huge_pages();
+  setup.mergeable = vma.mergeable();
   if (vma.has_file()) {
     setup.file = machine->FindFile(vma.file().file());
     if (setup.file == nullptr) {
@@ -71,6 +86,7 @@ absl::StatusOr<VmaSetup> CompileVma(Machine* machine, const v1::Vma& vma,
     }
     setup.pgoff = static_cast<uint64_t>(vma.file().offset_pages());
     setup.shared = vma.file().shared();
+    RETURN_IF_ERROR(CheckHugetlb(setup, field));
   }
   return setup;
 }
@@ -304,6 +320,11 @@ absl::Status AddFile(Machine* machine, const v1::FileSetup& setup,
   if (!v1::FileSetup::Kind_IsValid(setup.kind())) {
     return InvalidFieldError(Join(field, "kind"), "FIELD_OUT_OF_RANGE",
                              "a kind is one of KIND_*");
+  }
+  if (setup.kind() == v1::FileSetup::KIND_HUGETLB &&
+      setup.size_pages() % static_cast<int64_t>(mm::kHugePages) != 0) {
+    return InvalidFieldError(Join(field, "size_pages"), "FIELD_OUT_OF_RANGE",
+                             "a HUGETLB file has a multiple of 512 pages");
   }
   machine->CreateFile(setup.id(), static_cast<uint64_t>(setup.size_pages()),
                       FileKindOf(setup.kind()));

@@ -10,6 +10,9 @@
 #include "server/base/check.h"
 #include "server/kernel/state.h"
 #include "server/mm/fork.h"
+#include "server/mm/huge_memory.h"
+#include "server/mm/hugetlb.h"
+#include "server/mm/ksm.h"
 #include "server/mm/page.h"
 #include "server/mm/page_table.h"
 #include "server/mm/rmap.h"
@@ -28,10 +31,28 @@ T* Find(const std::map<std::string, T*, std::less<>>& table,
   return it == table.end() ? nullptr : it->second;
 }
 
+// A huge page for each aligned 2 MiB where the VMA is for such: true where there
+// is one now.
+bool PopulateHuge(mm::vm_area_struct* vma, uint64_t address) {
+  const bool hugetlb = mm::is_vm_hugetlb_page(vma);
+  const bool anonymous = vma->vm_file == nullptr && mm::era().huge_pages &&
+                         (vma->vm_flags & mm::VM_HUGEPAGE) != 0;
+  if ((!hugetlb && !anonymous) || !mm::transhuge_vma_suitable(vma, address)) {
+    return false;
+  }
+  if (address == mm::HugeStart(address)) {
+    mm::PopulateHugePage(vma, address);
+  }
+  return true;
+}
+
 // Puts every page of a VMA there, without steps: the mm starts that way.
 void Populate(mm::vm_area_struct* vma) {
   for (uint64_t address = vma->vm_start; address < vma->vm_end;
        address += mm::kPageSize) {
+    if (PopulateHuge(vma, address)) {
+      continue;
+    }
     const uint64_t index = mm::linear_page_index(vma, address);
     mm::address_space* file = vma->vm_file;
     mm::page* p = nullptr;
@@ -64,6 +85,8 @@ void AddVma(mm::mm_struct* mm, const VmaSetup& setup) {
   uint64_t flags = setup.no_access ? 0 : mm::VM_READ;
   flags |= setup.read_only || setup.no_access ? 0 : mm::VM_WRITE;
   flags |= setup.shared ? mm::VM_SHARED : 0;
+  flags |= setup.huge_pages ? mm::VM_HUGEPAGE : 0;
+  flags |= setup.mergeable ? mm::VM_MERGEABLE : 0;
   mm::address_space* file =
       setup.file == nullptr ? nullptr : setup.file->file.get();
   mm::vm_area_struct* vma =
@@ -78,6 +101,9 @@ void AddVma(mm::mm_struct* mm, const VmaSetup& setup) {
   }
   if (setup.populated) {
     Populate(vma);
+  }
+  if (setup.mergeable && mm::era().huge_pages) {
+    mm::EnterKsm(mm);
   }
 }
 

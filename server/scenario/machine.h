@@ -42,6 +42,8 @@ struct VmaSetup {
   bool no_access = false;
   bool populated = false;
   bool anon_vma = false;
+  bool huge_pages = false;
+  bool mergeable = false;
 };
 
 // Told what happens in the world, on its thread, in the middle of a step: it

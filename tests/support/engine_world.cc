@@ -35,6 +35,7 @@ constexpr mm::Era HooklessEra(const char* name, bool modern) {
   era.huge_pages = modern;
   era.huge_protect_upgrades = modern;
   era.huge_zero_page_cow = modern;
+  era.splits_in_rmap_section = modern;
   era.retracts_without_mmap_lock = modern;
   era.reaps_backwards = modern;
   if (modern) {

@@ -82,6 +82,7 @@ constexpr Version Version7_3() {
   version.era.refuses_foll_force = true;
   version.era.collapse_needs_writable = false;
   version.era.huge_zero_page_cow = true;
+  version.era.splits_in_rmap_section = true;
   version.era.reaps_backwards = true;
   return version;
 }
