@@ -73,7 +73,7 @@ Task<int> look_up(device* /*dev*/, mm_struct* mm, uint64_t address, bool write,
 Task<int> establish_page(device* dev, uint64_t address, mm::page* target,
                          uint32_t page_id, bool write) {
   co_await kernel::spin_lock(&dev->lock, "device_map");
-  co_await DeviceStep(dev, "device_map");
+  co_await PageStep(target, "device_map");
   if (Find(dev, address) == nullptr) {
     Install(dev, address, target, page_id, write);
   }
@@ -83,8 +83,7 @@ Task<int> establish_page(device* dev, uint64_t address, mm::page* target,
 
 Task<> drop(device* dev, uint64_t start, uint64_t end) {
   co_await kernel::spin_lock(&dev->lock, "device_unmap");
-  co_await DeviceStep(dev, "device_unmap");
-  DropLocked(dev, start, end);
+  co_await DropLocked(dev, start, end);
   co_await kernel::spin_unlock(&dev->lock, "device_unmap");
 }
 
@@ -108,7 +107,7 @@ Task<> device_stop(device* dev) {
   co_await kernel::spin_lock(&dev->lock, "device_stop");
   co_await DeviceStep(dev, "device_stop");
   dev->stopped = true;
-  DropLocked(dev, 0, UINT64_MAX);
+  co_await DropLocked(dev, 0, UINT64_MAX);
   co_await kernel::spin_unlock(&dev->lock, "device_stop");
   co_await kernel::wake_up_all(&dev->queue, "device_stop");
 }

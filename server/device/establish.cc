@@ -50,7 +50,7 @@ Task<int> TryEstablish(device* dev, mm_struct* mm, uint64_t address,
   } else if (retry) {
     rc = -EAGAIN;
   } else if (Find(dev, address) == nullptr) {
-    co_await DeviceStep(dev, "device_map");
+    co_await PageStep(target, "device_map");
     Install(dev, address, target, page_id, write);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_map");

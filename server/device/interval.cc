@@ -62,7 +62,7 @@ Task<bool> Invalidate(mmu_interval_notifier* sub,
     co_await mmu_interval_set_seq(sub, cur_seq);
   }
   if (ready == Readiness::kReady && !dev->behaviour.forgets_invalidate) {
-    DropRange(dev, range);
+    co_await DropRange(dev, range);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_invalidate");
   co_await RemoveInside(dev);
@@ -87,7 +87,7 @@ Task<bool> InvalidateStart(mmu_interval_notifier* sub,
     co_await mmu_interval_set_seq(sub, cur_seq);
   }
   if (dev->finish_used) {
-    DropRange(dev, range);
+    co_await DropRange(dev, range);
   } else {
     dev->finish_used = true;
     dev->finish_start = range->start;
@@ -104,7 +104,7 @@ Task<> InvalidateFinish(mmu_interval_notifier_finish* finish) {
   co_await AwaitDevice(dev, kernel::Current()->non_block_count == 0);
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_finish");
   if (!dev->behaviour.forgets_invalidate) {
-    DropLocked(dev, dev->finish_start, dev->finish_end);
+    co_await DropLocked(dev, dev->finish_start, dev->finish_end);
   }
   dev->finish_used = false;
   co_await kernel::spin_unlock(&dev->lock, "device_invalidate_finish");
@@ -142,7 +142,7 @@ Task<int> MapIfCurrent(device* dev, uint64_t seq, bool unchecked,
     co_return -EAGAIN;
   }
   if (Find(dev, address) == nullptr) {
-    co_await DeviceStep(dev, "device_map");
+    co_await PageStep(target, "device_map");
     Install(dev, address, target, page_id, write);
   }
   co_return 0;

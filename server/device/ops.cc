@@ -33,7 +33,7 @@ Task<int> Start(mmu_notifier* mn, const mmu_notifier_range* range) {
   CountStart(dev, range);
   if (ready == Readiness::kReady && !dev->behaviour.forgets_invalidate &&
       !dev->behaviour.drops_at_end) {
-    DropRange(dev, range);
+    co_await DropRange(dev, range);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_invalidate_start");
   co_return 0;
@@ -45,7 +45,7 @@ Task<> End(mmu_notifier* mn, const mmu_notifier_range* range) {
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_end");
   CountEnd(dev, range);
   if (dev->behaviour.drops_at_end) {
-    DropRange(dev, range);
+    co_await DropRange(dev, range);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_invalidate_end");
   co_await kernel::wake_up_all(&dev->queue, "device_invalidate_end");
@@ -57,7 +57,7 @@ Task<> Page(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_page");
   dev->invalidate_seq += 1;
   if (!dev->behaviour.forgets_invalidate) {
-    DropLocked(dev, address, address + mm::kPageSize);
+    co_await DropLocked(dev, address, address + mm::kPageSize);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_invalidate_page");
 }
@@ -87,7 +87,7 @@ Task<> Release(mmu_notifier* mn, mm_struct* mm) {
   dev->stopped = true;
   dev->invalidate_seq += 1;
   if (!dev->behaviour.forgets_release) {
-    DropLocked(dev, 0, UINT64_MAX);
+    co_await DropLocked(dev, 0, UINT64_MAX);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_release");
   co_await kernel::wake_up_all(&dev->queue, "device_release");
@@ -106,7 +106,7 @@ Task<> EmmStop(mmu_notifier* mn, mm_struct* mm) {
   dev->invalidate_count += 1;
   dev->emm_stops += 1;
   if (!dev->behaviour.forgets_invalidate) {
-    DropLocked(dev, 0, UINT64_MAX);
+    co_await DropLocked(dev, 0, UINT64_MAX);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_emm_stop");
 }

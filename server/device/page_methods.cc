@@ -19,7 +19,7 @@ Task<> InvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
   co_await kernel::spin_lock(&dev->lock, "device_flush");
   dev->invalidate_seq += 1;
   if (!dev->behaviour.forgets_invalidate) {
-    DropLocked(dev, start, end);
+    co_await DropLocked(dev, start, end);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_flush");
 }
@@ -33,7 +33,7 @@ Task<> ChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
   device* dev = DeviceOf(mn);
   co_await Prologue(dev, Method::kChangePte, mm);
   co_await kernel::spin_lock(&dev->lock, "device_change_pte");
-  DropLocked(dev, address, address + mm::kPageSize);
+  co_await DropLocked(dev, address, address + mm::kPageSize);
   co_await kernel::spin_unlock(&dev->lock, "device_change_pte");
 }
 

@@ -116,7 +116,7 @@ Task<> Apply(device* dev, const pending_callback* callback) {
   co_await kernel::spin_lock(&dev->lock, "device_remote_answer");
   Account(dev, *callback);
   if (callback->dropped_range) {
-    DropLocked(dev, callback->start, callback->end);
+    co_await DropLocked(dev, callback->start, callback->end);
   }
   co_await kernel::spin_unlock(&dev->lock, "device_remote_answer");
   if (method == Method::kInvalidateRangeEnd || method == Method::kRelease) {

@@ -71,24 +71,49 @@ bool Maps(const device* dev, const mm::page* p) {
   return entry != nullptr;
 }
 
-void DropLocked(device* dev, uint64_t start, uint64_t end) {
+namespace {
+
+// The link that leads to the first mapping in a range; null when there is none.
+Cell<spte*>* FirstIn(device* dev, uint64_t start, uint64_t end) {
   Cell<spte*>* link = &dev->sptes;
   while (*link != nullptr) {
-    spte* entry = *link;
+    const spte* entry = *link;
     if (entry->address >= start && entry->address < end) {
-      *link = entry->next;
-      Uninstall(dev, entry);
-    } else {
-      link = &entry->next;
+      return link;
     }
+    link = &link->get()->next;
+  }
+  return nullptr;
+}
+
+void TakeOut(device* dev, Cell<spte*>* link) {
+  spte* entry = *link;
+  *link = entry->next;
+  Uninstall(dev, entry);
+}
+
+}  // namespace
+
+void DropNow(device* dev, uint64_t start, uint64_t end) {
+  while (Cell<spte*>* link = FirstIn(dev, start, end)) {
+    TakeOut(dev, link);
   }
 }
 
-void DropRange(device* dev, const mmu_notifier_range* range) {
+Task<> DropLocked(device* dev, uint64_t start, uint64_t end) {
+  Cell<spte*>* link = FirstIn(dev, start, end);
+  while (link != nullptr) {
+    co_await PageStep((*link)->target, "device_unmap");
+    TakeOut(dev, link);
+    link = FirstIn(dev, start, end);
+  }
+}
+
+Task<> DropRange(device* dev, const mmu_notifier_range* range) {
   if (dev->behaviour.ignores_widening && range->asked_end != 0) {
-    DropLocked(dev, range->asked_start, range->asked_end);
+    co_await DropLocked(dev, range->asked_start, range->asked_end);
   } else {
-    DropLocked(dev, range->start, range->end);
+    co_await DropLocked(dev, range->start, range->end);
   }
 }
 

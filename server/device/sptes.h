@@ -26,11 +26,20 @@ spte* Find(const device* dev, uint64_t address);
 void Install(device* dev, uint64_t address, mm::page* target, uint32_t page_id,
              bool write);
 
-// Takes mappings out.
-void DropLocked(device* dev, uint64_t start, uint64_t end);
+// The step in which a page gains or loses a mapping: it races with the put that
+// frees the page, which looks at their number.
+inline kernel::Point PageStep(const mm::page* target, const char* where) {
+  return {{trace::OpKind::kWrite, trace::Access::kWrite, target->object.key(),
+           where}};
+}
+
+// Takes mappings out, each in a step of its own. The caller holds dev->lock.
+Task<> DropLocked(device* dev, uint64_t start, uint64_t end);
 // Those of a range that is invalidated; a device that ignores widening takes
 // what was asked for.
-void DropRange(device* dev, const mmu_notifier_range* range);
+Task<> DropRange(device* dev, const mmu_notifier_range* range);
+// The same between steps, for whoever speaks for a device from outside.
+void DropNow(device* dev, uint64_t start, uint64_t end);
 
 void ReportStale(trace::Cause cause, const device& dev, const spte& entry);
 

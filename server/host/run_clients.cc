@@ -65,7 +65,7 @@ void AdmitRecorded(scenario::Machine* machine,
     if (range.start() == callback.start && range.end() == callback.end) {
       answer.dropped_range = true;
     } else {
-      device::DropLocked(dev, range.start(), range.end());
+      device::DropNow(dev, range.start(), range.end());
     }
   }
   CHECK(device::AdmitAnswer(&machine->world(), callback.number, answer));

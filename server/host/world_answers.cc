@@ -100,7 +100,7 @@ void HostedWorld::Admit(int64_t number) {
   ++admitted_count_;
   const sched::World::Scope scope(&world());
   for (const v1::AddressRange& range : out.dropped) {
-    device::DropLocked(out.dev, range.start(), range.end());
+    device::DropNow(out.dev, range.start(), range.end());
   }
   device::AdmitAnswer(&world(), out.number, out.answer);
 }

@@ -33,6 +33,7 @@ bool WaitOver(const sched::TaskRecord& task, Wait wait) {
 }
 
 bool LockReady(const sched::TaskRecord& task) {
+  const trace::AccessPause pause;  // the op names the lock
   const uint64_t arg = task.op_arg;
   const Lock& lock = *Target(task);
   return Available(lock, (arg & 1) != 0) || lock.dead() ||
@@ -40,6 +41,7 @@ bool LockReady(const sched::TaskRecord& task) {
 }
 
 void Take(Lock* lock, bool read, Acquire how) {
+  const trace::AccessPause pause;  // the op names the lock
   sched::World* world = ThisWorld();
   sched::TaskRecord& task = *Current();
   LockdepAcquire(&task, *lock, how);
@@ -82,6 +84,7 @@ void InitLock(Lock* lock, LockClass lock_class, sched::LockKind kind) {
 }
 
 void LockPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
+  const trace::AccessPause pause;  // the op names the lock
   sched::World* world = ThisWorld();
   const int slot = world->current_slot();
   if (lock_->kind == sched::LockKind::kMutex) {
@@ -103,6 +106,7 @@ void LockPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
 }
 
 int LockPoint::await_resume() const {
+  const trace::AccessPause pause;  // the op names the lock
   if (ReportDead(*lock_)) {
     ThisWorld()->KillCurrent();
     return -EINTR;
@@ -121,6 +125,7 @@ void UnlockPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
 }
 
 void UnlockPoint::await_resume() const {
+  const trace::AccessPause pause;  // the op names the lock
   sched::World* world = ThisWorld();
   sched::TaskRecord& task = *Current();
   const int slot = world->current_slot();
@@ -153,6 +158,7 @@ void TryLockPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
 }
 
 bool TryLockPoint::await_resume() const {
+  const trace::AccessPause pause;  // the op names the lock
   if (ReportDead(*lock_) || !Available(*lock_, read_)) {
     return false;
   }
@@ -166,6 +172,7 @@ Downgrade downgrade_write(rw_semaphore* l, const char* where) {
 }
 
 void Downgrade::await_resume() const {
+  const trace::AccessPause pause;  // the op names the lock
   sched::World* world = ThisWorld();
   ReportDead(*lock);
   if (!lock->held_by(world->current_slot())) {

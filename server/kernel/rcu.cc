@@ -15,7 +15,10 @@ bool GraceOver(const sched::TaskRecord& task) {
 
 struct GracePeriodBegin : Point {
   grace_domain* domain;
-  void await_resume() const { Current()->grace_waits_for = domain->readers; }
+  void await_resume() const {
+    const trace::AccessPause pause;
+    Current()->grace_waits_for = domain->readers;
+  }
 };
 
 struct GracePeriodEnd : Point {
@@ -64,6 +67,7 @@ ReadSection read_section_begin(grace_domain* domain, const char* where) {
 }
 
 void ReadSection::await_resume() const {
+  const trace::AccessPause pause;
   const int slot = ThisWorld()->current_slot();
   domain->depth[slot] += 1;
   domain->readers |= uint64_t{1} << slot;
@@ -79,6 +83,7 @@ ReadSectionEnd read_section_end(grace_domain* domain, const char* where) {
 }
 
 void ReadSectionEnd::await_resume() const {
+  const trace::AccessPause pause;
   const int slot = ThisWorld()->current_slot();
   if (domain->depth[slot] == 0) {
     ReportHere(trace::Checker::kLocksBalanced,

@@ -120,6 +120,8 @@ sched::Task<> wp_page_copy(vm_area_struct* vma, uint64_t address,
 // Kernel: mm/memory.c:do_wp_page(), v6.1.
 sched::Task<> do_wp_page(vm_area_struct* vma, uint64_t address, page* p) {
   const bool shared = (vma->vm_flags & VM_SHARED) != 0;
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          p->object.key(), "do_wp_page"}};
   if (shared || MayReuse(p)) {
     co_await wp_page_reuse(vma, address, p);
   } else {

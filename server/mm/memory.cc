@@ -114,6 +114,10 @@ sched::Task<bool> zap_pmd(mm_struct* mm, uint64_t start, uint64_t end,
 // Kernel: mm/memory.c:unmap_page_range(), v6.1: a page table at a time.
 sched::Task<> unmap_page_range(mm_struct* mm, uint64_t start, uint64_t end,
                                mmu_gather* tlb, zap_details details) {
+  // pmd_none_or_clear_bad(): whether there is anything here is asked without
+  // the lock that faults fill the tables under.
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          mm->page_table_lock.key(), "unmap_page_range"}};
   for (uint64_t at = NextMapped(mm, start, end); at < end;
        at = NextMapped(mm, at, end)) {
     const uint64_t next = HugeStart(at) + kHugeSize;

@@ -23,9 +23,11 @@ using kernel::Mutant;
 using kernel::Mutated;
 
 // BUG_ON(atomic_read(&mm->mm_users) <= 0).
-kernel::BugOn NoUsers(const mm_struct* mm) {
-  return {mm->mm_users.counter <= 0, trace::Checker::kCountsSane,
-          trace::Cause::kMmUsersZero, mm->object.key()};
+Task<> NoUsers(const mm_struct* mm) {
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          mm->users_key(), "mmu_notifier_register"}};
+  co_await kernel::BugOn{mm->mm_users.counter <= 0, trace::Checker::kCountsSane,
+                         trace::Cause::kMmUsersZero, mm->object.key()};
 }
 
 // Kernel: the WARN_ON_ONCE() of mm/mmu_notifier.c:__mmu_notifier_register(),
