@@ -146,6 +146,15 @@ sched::Task<int> do_fault(vm_area_struct* vma, uint64_t address, bool write) {
   co_return rc;
 }
 
+// Rule: a page that nothing maps may have outlived the anon_vma it had, so it
+// belongs to the one of this VMA, or where others may map it too, to that of
+// the whole family. Kernel: mm/rmap.c:__page_set_anon_rmap(), v6.1.
+void SetAnonRmap(vm_area_struct* vma, uint64_t address, page* p, bool alone) {
+  anon_vma* av = vma->anon_vma;
+  p->mapping = alone ? av : av->root.get();
+  p->index = linear_page_index(vma, address);
+}
+
 // Rule: a swap entry becomes the page again; a mapping appears and nobody is
 // told. A page of one pte is that pte's alone again. Kernel: mm/memory.c:
 // do_swap_page(), v6.1. Differs: it never waits for a disk.
@@ -159,6 +168,9 @@ sched::Task<> do_swap_page(vm_area_struct* vma, uint64_t address, Pte entry,
   const bool same = LookupPte(mm, address).bits() == entry.bits();
   if (same) {
     const bool alone = entry.swap()->count == 1 && p->mapcount == 0;
+    if (p->mapcount == 0) {
+      SetAnonRmap(vma, address, p, alone);
+    }
     MapPage(vma, address, p, alone ? WriteFlags(vma, write) : 0);
     p->exclusive = alone;
     swap_free(entry.swap());

@@ -91,8 +91,11 @@ Pte Reclaimed(page* p) {
   if (!p->anonymous || p->lazyfree) {
     return Pte();
   }
-  swap_duplicate(p->swap);
-  return Pte(reinterpret_cast<uint64_t>(p->swap.get()) | Pte::kSwapped);
+  // Nothing like the page lock keeps faults off: one may have taken the page
+  // out of the swap cache.
+  swap_entry* entry = add_to_swap(p);
+  swap_duplicate(entry);
+  return Pte(reinterpret_cast<uint64_t>(entry) | Pte::kSwapped);
 }
 
 // Rule: anonymous memory is flushed from devices' TLBs at once, because the
