@@ -16,6 +16,7 @@ void AddCommands(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   app.fallthrough();
   AddRunCommands(app, context);
+  AddExploreCommand(app, context);
   AddReplayCommand(app, context);
   AddInitCommand(app, context);
   AddProtocolCommands(app, context);
@@ -32,8 +33,9 @@ void AddCommands(CLI::App& app, Context& context) {
       "  mmfault run example.textproto\n"
       "  mmfault protocol list\n"
       "\n"
-      "Exit codes: 0 every expectation met, 1 one is not (replay: a violation "
-      "found),\n2 inconclusive, 64 usage or unreadable input, 125 server or "
+      "Exit codes: 0 every expectation met, 1 one is not (explore, replay: a "
+      "violation\nfound), 2 inconclusive, 64 usage or unreadable input, 125 "
+      "server or "
       "network.");
 }
 

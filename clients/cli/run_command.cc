@@ -40,6 +40,13 @@ v1::RunOptions OptionsFrom(const RunFlags& flags, const Shard& shard) {
   if (flags.schedule_count != 0) {
     options.mutable_explore()->set_schedule_count(flags.schedule_count);
   }
+  if (!flags.strategy.empty()) {
+    v1::Explore& explore = *options.mutable_explore();
+    explore.set_strategy(flags.strategy);
+    explore.set_search_step_budget(flags.step_budget);
+    explore.set_preemption_bound(flags.preemption_bound);
+    explore.set_exhaust(flags.is_exhaustive);
+  }
   return options;
 }
 
@@ -116,6 +123,19 @@ std::vector<std::vector<ScenarioFile>> Batches(
   return batches;
 }
 
+// What `explore` was asked: was anything found, and is that all there is?
+int ExploreExitCode(const v1::Run& run) {
+  const int code = ExitCodeFor(run);
+  if (code == kExitInfrastructure) return code;
+  bool cut = false;
+  for (const v1::CaseResult& result : run.results()) {
+    if (result.violating_schedule_count() > 0) return kExitUnmet;
+    cut = cut || !result.inconclusive_cause().empty() ||
+          result.cut_schedule_count() > 0;
+  }
+  return cut ? kExitInconclusive : kExitOk;
+}
+
 bool Finish(Context& context, const RunFlags& flags, const v1::Run& run) {
   if (context.is_json()) {
     std::cout << ToJson(run);
@@ -126,7 +146,8 @@ bool Finish(Context& context, const RunFlags& flags, const v1::Run& run) {
       !WriteFile(flags.junit, report::RenderJunit(run))) {
     return context.FailInfrastructure(flags.junit + ": cannot be written");
   }
-  context.exit_code = ExitCodeFor(run);
+  context.exit_code =
+      flags.is_exhaustive ? ExploreExitCode(run) : ExitCodeFor(run);
   return true;
 }
 
@@ -174,6 +195,13 @@ bool RunScenarios(Context& context, const RunFlags& flags) {
     options.set_seed(whole.options().seed());
   }
   return Finish(context, flags, whole);
+}
+
+bool ExploreScenarios(Context& context, const RunFlags& flags) {
+  RunFlags explore = flags;
+  explore.is_exhaustive = true;
+  if (explore.strategy.empty()) explore.strategy = "auto";
+  return RunScenarios(context, explore);
 }
 
 }  // namespace mmfault::cli

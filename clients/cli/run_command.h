@@ -25,12 +25,21 @@ struct RunFlags {
   std::string shard;
   int64_t seed = 0;
   int64_t schedule_count = 0;
+  std::string strategy;        // empty: the scenarios' own
+  int64_t step_budget = 0;     // exhaustive: steps in all; 0: the server's
+  int preemption_bound = 0;    // bounded; 0: the server's
+  bool is_exhaustive = false;  // `explore`: goes on after what is expected
   bool is_remote = false;
 };
 
 // Runs the scenarios, prints a line a case as it ends, writes the JUnit file,
 // and sets the exit code. False when it got no result.
 bool RunScenarios(Context& context, const RunFlags& flags);
+
+// The same for `mmfault explore`, whose exit code says whether anything was
+// found: 1 when a promise was broken, expected or not, 0 when none was, 2 when
+// a budget cut the search before.
+bool ExploreScenarios(Context& context, const RunFlags& flags);
 
 }  // namespace mmfault::cli
 

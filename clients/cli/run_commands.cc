@@ -165,6 +165,15 @@ void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
                  "Runs part I of N of the cases, as I/N, I from 0");
   run.add_option("--mutant", flags.mutants,
                  "Plants a mistake in the protocol; may be repeated");
+  run.add_option("--strategy", flags.strategy,
+                 "random, pct, pos; or every interleaving: auto, dpor, dfs, "
+                 "stateful, bounded");
+  run.add_option("--steps", flags.step_budget,
+                 "With --strategy: steps an exhaustive search may take")
+      ->check(CLI::NonNegativeNumber);
+  run.add_option("--preemptions", flags.preemption_bound,
+                 "With --strategy bounded: most preemptions")
+      ->check(CLI::NonNegativeNumber);
 }
 
 }  // namespace
@@ -204,6 +213,16 @@ void AddRunCommands(CLI::App& app, Context& context) {
                     "Writes what `mmfault replay` takes");
   trace->callback(
       [trace_flags, &context] { FetchTrace(context, *trace_flags); });
+}
+
+void AddExploreCommand(CLI::App& app, Context& context) {
+  CLI::App* explore = app.add_subcommand(
+      "explore",
+      "Try every interleaving of scenarios; exits with 1 when a "
+      "promise is broken in any");
+  auto flags = std::make_shared<RunFlags>();
+  AddScenarioOptions(*explore, *flags);
+  explore->callback([flags, &context] { ExploreScenarios(context, *flags); });
 }
 
 void AddReplayCommand(CLI::App& app, Context& context) {

@@ -79,6 +79,39 @@ std::string SignalLine(const v1::CaseResult& result) {
   return Indented(text);
 }
 
+std::string_view OutcomeText(v1::ExploreReport::Outcome outcome) {
+  switch (outcome) {
+    case v1::ExploreReport::OUTCOME_COMPLETE:
+      return "complete: there is no other interleaving";
+    case v1::ExploreReport::OUTCOME_EXECUTION_BUDGET:
+      return "cut by its number of executions";
+    case v1::ExploreReport::OUTCOME_STEP_BUDGET:
+      return "cut by its number of steps";
+    case v1::ExploreReport::OUTCOME_DECIDED:
+      return "ended when all that is expected had been seen";
+    case v1::ExploreReport::OUTCOME_CUT_EXECUTIONS:
+      return "complete but for executions that were too long";
+    default:
+      return "stopped";
+  }
+}
+
+// How far a search of every interleaving came.
+std::string ExploreLine(const v1::CaseResult& result) {
+  if (!result.has_explore()) return "";
+  const v1::ExploreReport& explore = result.explore();
+  std::string text = explore.strategy() + ": " +
+                     std::string(OutcomeText(explore.outcome())) + "; " +
+                     Grouped(explore.execution_count()) + " executions, " +
+                     Grouped(explore.terminal_state_count()) + " ends, " +
+                     Grouped(explore.step_count()) + " steps";
+  if (explore.state_count() > 0) {
+    text += ", " + Grouped(explore.state_count()) + " states";
+  }
+  if (!explore.reason().empty()) text += " (" + explore.reason() + ")";
+  return Indented(text);
+}
+
 struct Totals {
   int met = 0;
   int unmet = 0;
@@ -147,7 +180,7 @@ std::string RenderCase(const v1::CaseResult& result,
           VerdictText(result, kCheckersInRow));
   const std::string unmet = UnmetText(result);
   if (!unmet.empty()) text += Indented(unmet);
-  return text + SignalLine(result) + ReplayLines(result);
+  return text + ExploreLine(result) + SignalLine(result) + ReplayLines(result);
 }
 
 std::string RenderFooter(const v1::Run& run) {
