@@ -205,6 +205,8 @@ void adjust_range_if_pmd_sharing_possible(const vm_area_struct* vma,
       range->start >= last || kernel::Mutated(kernel::Mutant::kHugetlbExact)) {
     return;
   }
+  range->asked_start = range->start;
+  range->asked_end = range->end;
   if (range->start > first) {
     range->start = PudStart(range->start);
   }

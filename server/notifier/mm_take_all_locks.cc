@@ -100,15 +100,12 @@ bool TakesMapping(Classes classes, const address_space* mapping) {
   return true;
 }
 
-// Rule: a VMA may be on the anon_vmas of its ancestors too, and pages of any
-// of them may be found through it.
+// Rule: a VMA may be on the anon_vmas of its ancestors too. Their root is one,
+// so that since 2.6.37 the first of them has taken the lock of all.
 Task<> LockChains(mm_struct* mm, const vm_area_struct* vma) {
   for (anon_vma_chain* avc = vma->anon_vma_chain; avc != nullptr;
        avc = avc->same_vma) {
     co_await vm_lock_anon_vma(mm, avc->av);
-    if (kernel::Mutated(Mutant::kAllLocksFirstChainOnly)) {
-      break;
-    }
   }
 }
 

@@ -3,7 +3,6 @@
 
 // The end of an mm.
 
-#include "server/kernel/mutant.h"
 #include "server/kernel/slab.h"
 #include "server/kernel/state.h"
 #include "server/notifier/call.h"
@@ -15,8 +14,6 @@ namespace {
 
 using kernel::allocation;
 using kernel::Kernel;
-using kernel::Mutant;
-using kernel::Mutated;
 
 allocation* BlockOf(mmu_notifier_subscriptions* subscriptions) {
   return reinterpret_cast<allocation*>(subscriptions) - 1;
@@ -46,9 +43,7 @@ Task<> mn_hlist_release(mmu_notifier_subscriptions* subscriptions,
   co_await kernel::srcu_read_unlock(&Kernel()->srcu, "mn_hlist_release");
   // A release that mmu_notifier_unregister() began must have ended before the
   // pages go.
-  if (!Mutated(Mutant::kReleaseNoGrace)) {
-    co_await kernel::synchronize_srcu(&Kernel()->srcu, "mn_hlist_release");
-  }
+  co_await kernel::synchronize_srcu(&Kernel()->srcu, "mn_hlist_release");
 }
 
 }  // namespace
