@@ -21,8 +21,9 @@ bool SeqChanged(const sched::TaskRecord& task) {
   return subscriptions->invalidate_seq != task.op_arg;
 }
 
-// wait_event(subscriptions->wq, READ_ONCE(invalidate_seq) != seq): a look first,
-// which may come in the middle of mn_itree_inv_end(), and sleep after it.
+// wait_event(subscriptions->wq, READ_ONCE(invalidate_seq) != seq): a look
+// first, which may come in the middle of mn_itree_inv_end(), and sleep after
+// it.
 Task<> WaitForChange(mmu_notifier_subscriptions* subscriptions, uint64_t seq,
                      const char* where) {
   const uint64_t now =
