@@ -243,13 +243,16 @@ sched::Task<int> handle_mm_fault(vm_area_struct* vma, uint64_t address,
     rc = co_await hugetlb_fault(vma, address, flags.write);
     co_return rc;
   }
-  if (pte.huge() || (pte.none() && (vma->vm_flags & VM_HUGEPAGE) != 0)) {
+  while (pte.huge() || (pte.none() && (vma->vm_flags & VM_HUGEPAGE) != 0)) {
     rc = co_await do_huge_pmd_fault(vma, address, flags.write);
     if (rc != kFallback) {
       co_return rc;
     }
     rc = 0;
     pte = LookupPte(mm, address);
+    if (!pte.huge()) {  // one that another task has put there is tried again
+      break;
+    }
   }
   if (pte.none() && (mm->flags & MMF_UNSTABLE) != 0) {
     co_return -EFAULT;  // check_stable_address_space(): it was reaped

@@ -298,7 +298,9 @@ sched::Task<> copy_hugetlb_page_range(mm_struct* child, vm_area_struct* from) {
   for (uint64_t at = NextMapped(mm, from->vm_start, end); at < end;
        at = NextMapped(mm, HugeStart(at) + kHugeSize, end)) {
     co_await PtePoint(mm, at, "copy_hugetlb_page_range");
-    copy_huge_pmd(child, mm, at);
+    if (LookupPte(mm, at).huge()) {  // truncate may have been faster
+      copy_huge_pmd(child, mm, at);
+    }
   }
   co_await NotifyRangeEnd(&range);
 }

@@ -57,6 +57,9 @@ sched::Task<> zap_pte_range(mm_struct* mm, uint64_t start, uint64_t end,
   for (uint64_t address = NextMapped(mm, start, end); address < end;
        address = NextMapped(mm, address + kPageSize, end)) {
     co_await PtePoint(mm, address, "zap_pte_range");
+    if (LookupPte(mm, address).huge()) {
+      break;  // a fault was faster: pmd_none_or_trans_huge_or_clear_bad()
+    }
     force_flush = ZapPte(mm, address, tlb, details) || force_flush;
   }
   if (force_flush) {

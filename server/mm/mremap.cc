@@ -219,10 +219,26 @@ sched::Task<int> Expand(vm_area_struct* vma, const MremapArgs* args) {
   co_return 0;
 }
 
+// Rule: whole pages, at aligned places, and never more of them. Kernel:
+// mm/mremap.c:mremap(), v6.1.
+bool AlignForHugetlb(MremapArgs* args) {
+  const auto up = [](uint64_t size) {
+    return (size + kHugeSize - 1) & ~(kHugeSize - 1);
+  };
+  const uint64_t size = up(args->end - args->start);
+  args->end = args->start + size;
+  args->new_size = up(args->new_size);
+  return args->start % kHugeSize == 0 && args->new_start % kHugeSize == 0 &&
+         args->new_size <= size;
+}
+
 sched::Task<int> RemapLocked(mm_struct* mm, MremapArgs args, bool* downgraded) {
   vm_area_struct* vma = find_vma(mm, args.start);
   if (vma == nullptr || vma->vm_start > args.start) {
     co_return -EFAULT;
+  }
+  if (is_vm_hugetlb_page(vma) && !AlignForHugetlb(&args)) {
+    co_return -EINVAL;
   }
   const uint64_t size = args.end - args.start;
   int rc = 0;

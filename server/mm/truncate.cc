@@ -45,6 +45,20 @@ sched::Task<> unmap_mapping_pages(address_space* file, uint64_t first,
   co_await RmapWalkUnlock(&file->i_mmap_lock, "unmap_mapping_range");
 }
 
+// Takes a page out of the cache, a huge one from all of its places in
+// [index, end); one of their references is left for the caller to put.
+void DropFromCache(address_space* file, page* p, uint64_t index, uint64_t end) {
+  const uint64_t stop =
+      p->order == 0 ? index + 1 : Min(end, p->index + kHugePages);
+  file->pages[index] = nullptr;
+  for (uint64_t i = index + 1; i < stop; ++i) {
+    if (file->pages[i] == p) {
+      file->pages[i] = nullptr;
+      p->refcount.counter -= 1;
+    }
+  }
+}
+
 // Rule: a page that a fault has mapped since is unmapped by itself before it
 // leaves the cache. Kernel: mm/truncate.c:truncate_cleanup_folio(), v6.1;
 // truncate_inode_pages_range(), v2.6.25.
@@ -63,7 +77,7 @@ sched::Task<> truncate_inode_pages(address_space* file, uint64_t first,
     }
     const bool still = file->pages[index] == p;
     if (still) {
-      file->pages[index] = nullptr;
+      DropFromCache(file, p, index, end);
       co_await put_page(p);
     }
     co_await put_page(p);

@@ -97,7 +97,8 @@ sched::Task<> reclaim_pages(mmu_gather* list) {
 sched::Task<page*> TakeSmallPage(mm_struct* mm, uint64_t address, page* p) {
   const int rc = co_await split_huge_page(p);
   page* small = LookupPte(mm, address).target();
-  const bool good = rc == 0 && small != nullptr && small->order == 0;
+  const bool good = rc == 0 && small != nullptr && small->order == 0 &&
+                    small != State()->zero_page && Evictable(small);
   if (good) {
     get_page(small);
   }
@@ -145,6 +146,9 @@ sched::Task<> ColdTable(vm_area_struct* vma, uint64_t start, uint64_t end,
   for (uint64_t address = NextMapped(mm, start, end); address < end;
        address = NextMapped(mm, address + kPageSize, end)) {
     co_await PtePoint(mm, address, "madvise_cold_or_pageout");
+    if (LookupPte(mm, address).huge()) {
+      break;  // a fault was faster
+    }
     ColdPte(mm, address, tlb, pageout ? &list : nullptr);
   }
   co_await UnlockPageTable(mm, "madvise_cold_or_pageout");
