@@ -3,6 +3,8 @@
 
 #include "server/mm/page_table.h"
 
+#include <bit>
+
 #include "server/base/check.h"
 #include "server/mm/announce.h"
 
@@ -16,8 +18,10 @@ int IndexAt(uint64_t vpn, int level) {
   return static_cast<int>(vpn >> (kBits * level)) & (kPtesPerNode - 1);
 }
 
+page_table* NodeOf(uint64_t entry) { return std::bit_cast<page_table*>(entry); }
+
 page_table* Child(const page_table* node, int index) {
-  return reinterpret_cast<page_table*>(node->entry[index].get());
+  return NodeOf(node->entry[index]);
 }
 
 // An entry of level 1 that maps kHugeSize, with the entries beside it.
@@ -52,7 +56,7 @@ page_table* MakeNodeAt(mm_struct* mm, uint64_t vpn, int to) {
     if (entry == 0) {
       entry = reinterpret_cast<uint64_t>(NewNode());
     }
-    node = reinterpret_cast<page_table*>(entry.get());
+    node = NodeOf(entry);
   }
   return node;
 }
@@ -124,7 +128,7 @@ Pte LookupPte(const mm_struct* mm, uint64_t address) {
   if (entry == 0 || IsHuge(entry)) {
     return Pte(entry);
   }
-  const auto* leaf = reinterpret_cast<const page_table*>(entry);
+  const auto* leaf = NodeOf(entry);
   return Pte(leaf->entry[IndexAt(vpn, 0)]);
 }
 
@@ -171,7 +175,7 @@ detached_tables DetachTables(mm_struct* mm, uint64_t address) {
   for (int i = 0; i < kHugeSlots; ++i) {
     Cell<uint64_t>& entry = node->entry[first + i];
     CHECK(!IsHuge(entry));
-    tables.leaf[i] = reinterpret_cast<page_table*>(entry.get());
+    tables.leaf[i] = NodeOf(entry);
     entry = 0;
   }
   for (uint64_t i = 0; i < kHugePages; ++i) {

@@ -14,6 +14,7 @@
 #define MMFAULT_SERVER_MM_PAGE_TABLE_H_
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "server/mm/mm_types.h"
@@ -51,11 +52,11 @@ class Pte {
   bool huge() const { return (bits_ & kHuge) != 0; }
   // The page; null unless present.
   page* target() const {
-    return present() ? reinterpret_cast<page*>(bits_ & kAddress) : nullptr;
+    return present() ? std::bit_cast<page*>(bits_ & kAddress) : nullptr;
   }
   // Requires swapped().
   swap_entry* swap() const {
-    return reinterpret_cast<swap_entry*>(bits_ & kAddress);
+    return std::bit_cast<swap_entry*>(bits_ & kAddress);
   }
   uint64_t bits() const { return bits_; }
   // The same entry with other flags.
