@@ -126,6 +126,9 @@ sched::Task<> anon_vma_prepare(vm_area_struct* vma) {
   anon_vma* av = NewAnonVma(nullptr);
   kernel::Lock* lock = AnonLock(av);
   co_await kernel::lock(lock, "anon_vma_prepare");
+  // Whoever walks the VMAs may see it appear: mmap_sem is held for read.
+  co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
+                          vma->object.key(), "anon_vma_prepare"}};
   // A second fault of the same VMA may have been first.
   if (vma->anon_vma == nullptr) {
     vma->anon_vma = av;
