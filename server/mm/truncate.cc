@@ -5,7 +5,6 @@
 // msync.
 
 #include "server/kernel/errno.h"
-#include "server/kernel/mutant.h"
 #include "server/mm/memory.h"
 #include "server/mm/mmap.h"
 #include "server/mm/page_table.h"
@@ -106,9 +105,7 @@ sched::Task<int> do_truncate(address_space* file, uint64_t size_pages) {
   co_await unmap_mapping_pages(file, size_pages, UINT64_MAX, {});
   // To the very end: the file may have grown since old_size was read.
   co_await truncate_inode_pages(file, size_pages, file->size_max);
-  if (!kernel::Mutated(kernel::Mutant::kTruncateUnmapsOnce)) {
-    co_await unmap_mapping_pages(file, size_pages, UINT64_MAX, {});
-  }
+  co_await unmap_mapping_pages(file, size_pages, UINT64_MAX, {});
   co_return 0;
 }
 
