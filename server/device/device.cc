@@ -9,6 +9,7 @@
 #include "server/kernel/errno.h"
 #include "server/mm/fork.h"
 #include "server/mm/memory.h"
+#include "server/notifier/registration.h"
 
 namespace mmfault::device {
 device* NewDevice(const Behaviour& behaviour, bool remote, Kind kind) {
@@ -118,6 +119,21 @@ void device_restart(device* dev) {
     dev->invalidate_count = 0;
     dev->emm_stops = 0;
   }
+}
+
+Task<> FreeDevice(device* dev) {
+  const bool interval = dev->kind == Kind::kInterval;
+  const kernel::ObjKey first =
+      interval ? kernel::MemoryKey(&dev->interval.deferred_next)
+               : kernel::MemoryKey(&dev->mn.hlist.next);
+  const kernel::ObjKey second =
+      interval ? kernel::MemoryKey(&dev->interval.tree_next)
+               : dev->mn.object.key();
+  co_await kernel::Point{
+      {trace::OpKind::kFree, trace::Access::kWrite, first, "kfree"}};
+  notifier::FreeNotifier(&dev->mn);
+  co_await kernel::Point{
+      {trace::OpKind::kFree, trace::Access::kWrite, second, "kfree"}};
 }
 
 }  // namespace mmfault::device

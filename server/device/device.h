@@ -132,6 +132,11 @@ bool Maps(const device* dev, const mm::page* p);
 // The device uses its mapping: 0, or -EFAULT without one. Reports a stale one.
 Task<int> device_access(device* dev, uint64_t address, bool write);
 
+// The owner frees the device's memory. Walkers look at its links to find the
+// next one, so what frees is a step on each link: each use of a link comes
+// before or after.
+Task<> FreeDevice(device* dev);
+
 // The driver is told that its notifier is gone: nothing is mapped, nobody
 // waits for an end that will not come.
 Task<> device_stop(device* dev);

@@ -67,14 +67,14 @@ Task<int> AllocNotifier(const notifier::mmu_notifier_ops* ops,
 Task<> FreeNotifierMethod(mmu_notifier* mn) {
   device* dev = DeviceOf(mn);
   co_await Prologue(dev, Method::kFreeNotifier, nullptr);
-  notifier::FreeNotifier(mn);
+  co_await FreeDevice(dev);
 }
 
 Task<> RemoteFreeNotifier(mmu_notifier* mn) {
   const mmu_notifier_range range{mn->mm, 0, 0, mm::Event::kUnmap, false};
   co_await CallRemote(DeviceOf(mn), Method::kFreeNotifier, mn->mm, range,
                       false);
-  notifier::FreeNotifier(mn);
+  co_await FreeDevice(DeviceOf(mn));
 }
 
 }  // namespace mmfault::device

@@ -92,7 +92,7 @@ Task<> Release(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::spin_unlock(&dev->lock, "device_release");
   co_await kernel::wake_up_all(&dev->queue, "device_release");
   if (dev->behaviour.frees_in_release) {
-    notifier::FreeNotifier(mn);
+    co_await FreeDevice(dev);
   }
 }
 

@@ -212,7 +212,7 @@ Task<int> CallRemote(device* dev, Method method, mm_struct* mm,
   world->Delete(callback);
   // A driver whose object dies with the mm; nothing of it is used after this.
   if (method == Method::kRelease && dev->behaviour.frees_in_release) {
-    notifier::FreeNotifier(&dev->mn);
+    co_await FreeDevice(dev);
   }
   co_return rc;
 }

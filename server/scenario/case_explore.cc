@@ -59,11 +59,9 @@ SearchOptions Case::SearchOptionsOf() const {
       explore.search_step_budget() > 0
           ? static_cast<uint64_t>(explore.search_step_budget())
           : kDefaultSearchSteps;
-  const int64_t executions = options_.schedule_count > 0
-                                 ? options_.schedule_count
-                                 : explore.schedule_count();
-  if (executions > 0) {
-    options.budget.executions = static_cast<uint64_t>(executions);
+  // A scenario's schedule_count is of random schedules; a run's own is meant.
+  if (options_.schedule_count > 0) {
+    options.budget.executions = static_cast<uint64_t>(options_.schedule_count);
   }
   options.preemption_bound = -1;
   return options;

@@ -124,7 +124,7 @@ Task<> Free(const StepSpec* step) {
       {trace::OpKind::kFree, trace::Access::kWrite, mn->object.key(), "kfree"}};
   mn->unloaded = mn->unloaded || step->flag;
   if (step->dev->kind != notifier::Kind::kGetPut) {
-    notifier::FreeNotifier(mn);
+    co_await device::FreeDevice(step->dev);
   }
 }
 

@@ -127,10 +127,9 @@ Task<int> Synchronize() {
 }
 
 Task<int> Configure(const StepSpec* step) {
-  co_await kernel::Point{{trace::OpKind::kWrite,
-                          trace::Access::kWrite,
-                          {trace::ObjType::kDevice, step->dev->mn.object.id},
-                          "device_configure"}};
+  // Callbacks look at the behaviour before and under the device's lock.
+  co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
+                          step->dev->lock.key(), "device_configure"}};
   co_return device::Configure(step->dev, step->behaviour->behaviour);
 }
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#include "server/kernel/mutant.h"
+
 namespace mmfault::scenario {
 namespace {
 
@@ -132,6 +134,15 @@ std::vector<const v1::Expect*> ExpectationsFor(
 
 bool IsApplicable(const v1::Scenario& scenario,
                   const notifier::Protocol& protocol) {
+  // A mistake is left out of the code that a protocol does not have.
+  for (const std::string& name : scenario.mutants()) {
+    const int mutant = kernel::FindMutant(name);
+    if (mutant < 0 ||
+        !kernel::AppliesTo(kernel::Mutants()[static_cast<size_t>(mutant)],
+                           protocol.id, protocol.family)) {
+      return false;
+    }
+  }
   if (protocol.mmu_notifier_unregister != nullptr) {
     return true;
   }
