@@ -7,7 +7,7 @@
 #include "server/device/remote.h"
 #include "server/kernel/errno.h"
 #include "server/kernel/slab.h"
-#include "server/notifier/registration.h"
+#include "server/notifier/ledger.h"
 
 namespace mmfault::device {
 namespace {
@@ -38,8 +38,8 @@ void Reset(device* dev) {
   if (mn->object.freed()) {
     Revive(dev);
   }
-  mn->registration = notifier::Registration::kNever;
-  mn->release_count = 0;
+  // Here and not when the call returns: by then others may have called it.
+  notifier::BeginRegistration(mn);
   mn->users = 0;
   device_restart(dev);
 }

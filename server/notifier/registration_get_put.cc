@@ -18,9 +18,6 @@ Task<int> Get(const Protocol& protocol, const mmu_notifier_ops* ops,
   const std::array<int, 2> more_errors = {-EOVERFLOW, alloc_rc};
   CheckReturn(before, protocol.register_errors, rc, mm, more_errors);
   CheckSignalBound(protocol, mm);
-  if (rc == 0 && (*result)->registration == Registration::kNever) {
-    BeginRegistration(*result);
-  }
   co_return rc;
 }
 
