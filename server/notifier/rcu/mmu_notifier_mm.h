@@ -37,9 +37,10 @@ inline mmu_notifier_mm* NotifierMmOf(const mm_struct* mm) {
   return static_cast<mmu_notifier_mm*>(mm->subscriptions.get());
 }
 
-// Takes mmap_sem for write; sleeps. 0, -ENOMEM or -EINTR.
-Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
-                                const Rules& rules);
+// Takes mmap_sem for write, unless the caller holds it; sleeps. 0, -ENOMEM or
+// -EINTR.
+Task<int> do_mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
+                                   const Rules& rules, bool take_mmap_sem);
 // Never fails; waits for every walker, of any mm. Sleeps. Returns 0.
 Task<int> mmu_notifier_unregister(mmu_notifier* mn, mm_struct* mm,
                                   const Rules& rules);
@@ -57,6 +58,10 @@ Task<> mmu_notifier_invalidate_range_end(mmu_notifier_range* range);
 Task<> mmu_notifier_invalidate_page(mm_struct* mm, uint64_t address);
 Task<int> mmu_notifier_clear_flush_young(mm_struct* mm, uint64_t start,
                                          uint64_t end);
+// Since 2.6.32 and 2.6.38.
+Task<> mmu_notifier_change_pte(mm_struct* mm, uint64_t address,
+                               mm::page* target);
+Task<int> mmu_notifier_test_young(mm_struct* mm, uint64_t address);
 
 }  // namespace mmfault::notifier::rcu
 

@@ -20,7 +20,12 @@ constexpr Rules k3_6 = {.all_locks = {}, .releases_first = true};
 
 template <const Rules& kRules>
 Task<int> Register(mmu_notifier* mn, mm_struct* mm) {
-  return rcu::mmu_notifier_register(mn, mm, kRules);
+  return rcu::do_mmu_notifier_register(mn, mm, kRules, true);
+}
+// __mmu_notifier_register().
+template <const Rules& kRules>
+Task<int> RegisterLocked(mmu_notifier* mn, mm_struct* mm) {
+  return rcu::do_mmu_notifier_register(mn, mm, kRules, false);
 }
 template <const Rules& kRules>
 Task<int> Unregister(mmu_notifier* mn, mm_struct* mm) {
@@ -57,7 +62,11 @@ constexpr mm::Era Era3_6() {
   mm::Era era = kEra2_6_27;
   era.name = "3.6";
   era.release = Release<k3_6>;
-  era.anon_vma_chains = true;  // 2.6.34
+  era.change_pte = rcu::mmu_notifier_change_pte;  // 2.6.32
+  era.test_young = rcu::mmu_notifier_test_young;  // 2.6.38
+  era.anon_vma_chains = true;                     // 2.6.34
+  era.zero_page = true;                           // 2.6.32
+  era.mremap_by_stretch = false;                  // 3.2
   return era;
 }
 constexpr mm::Era kEra3_6 = Era3_6();
@@ -104,6 +113,7 @@ template <const Rules& kRules>
 constexpr Protocol With(Protocol protocol) {
   protocol.mmu_notifier_register = Register<kRules>;
   protocol.mmu_notifier_unregister = Unregister<kRules>;
+  protocol.mmu_notifier_register_locked = RegisterLocked<kRules>;
   return protocol;
 }
 

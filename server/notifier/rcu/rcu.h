@@ -15,8 +15,6 @@
 //   3.6         releases, then unlinks (3ad3d901bbcf): nothing is lost, but
 //               exit and unregister may both release (P10), and both unlink
 //               (P11)
-//
-// Left out: __mmu_notifier_register() for callers that hold mmap_sem.
 
 #ifndef MMFAULT_SERVER_NOTIFIER_RCU_RCU_H_
 #define MMFAULT_SERVER_NOTIFIER_RCU_RCU_H_

@@ -17,9 +17,11 @@ using kernel::allocation;
 using kernel::Mutant;
 
 // BUG_ON(atomic_read(&mm->mm_users) <= 0).
-kernel::BugOn NoUsers(const mm_struct* mm) {
-  return {mm->mm_users.counter <= 0, trace::Checker::kCountsSane,
-          trace::Cause::kMmUsersZero, mm->object.key()};
+Task<> NoUsers(const mm_struct* mm) {
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          mm->users_key(), "mmu_notifier_register"}};
+  co_await kernel::BugOn{mm->mm_users.counter <= 0, trace::Checker::kCountsSane,
+                         trace::Cause::kMmUsersZero, mm->object.key()};
 }
 
 allocation* BlockOf(mmu_notifier_mm* nm) {
@@ -76,16 +78,20 @@ Task<int> LinkUnderAllLocks(mmu_notifier* mn, mm_struct* mm, const Rules& rules,
 // Rule: the object is allocated before any lock is taken, whether or not the mm
 // has one already, and freed again if it has or if the locks could not be had.
 // Kernel: mm/mmu_notifier.c:do_mmu_notifier_register(), v2.6.27 and v3.6.
-Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
-                                const Rules& rules) {
+Task<int> do_mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
+                                   const Rules& rules, bool take_mmap_sem) {
   co_await NoUsers(mm);
   allocation* block = co_await kernel::kmalloc(
       sizeof(mmu_notifier_mm), kernel::GFP_KERNEL, "do_mmu_notifier_register");
   int rc = -ENOMEM;
   if (block != nullptr) {
-    co_await kernel::down_write(&mm->mmap_sem, "do_mmu_notifier_register");
+    if (take_mmap_sem) {
+      co_await kernel::down_write(&mm->mmap_sem, "do_mmu_notifier_register");
+    }
     rc = co_await LinkUnderAllLocks(mn, mm, rules, &block);
-    co_await kernel::up_write(&mm->mmap_sem, "do_mmu_notifier_register");
+    if (take_mmap_sem) {
+      co_await kernel::up_write(&mm->mmap_sem, "do_mmu_notifier_register");
+    }
     kernel::kfree(block);
   }
   co_await NoUsers(mm);

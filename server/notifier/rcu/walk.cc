@@ -104,4 +104,43 @@ Task<int> mmu_notifier_clear_flush_young(mm_struct* mm, uint64_t start,
   co_return young;
 }
 
+// Rule: a driver that can follow the change is told of the new page; the old
+// one was announced already. Kernel: mm/mmu_notifier.c:
+// __mmu_notifier_change_pte(), v3.6. Differs: a driver without the method was
+// sent invalidate_page() here; mm/ sends it before, to all.
+Task<> mmu_notifier_change_pte(mm_struct* mm, uint64_t address,
+                               mm::page* target) {
+  constexpr const char* kWhere = "__mmu_notifier_change_pte";
+  auto* nm = static_cast<mmu_notifier_mm*>(co_await LoadNotifierMm(mm));
+  if (nm == nullptr) {
+    co_return;
+  }
+  co_await EnterWalk(kWhere);
+  mmu_notifier* mn = co_await hlist_first(&nm->list, kWhere);
+  while (mn != nullptr) {
+    co_await CallChangePte(mn, mm, address, target);
+    mn = co_await hlist_next(mn, kWhere);
+  }
+  co_await LeaveWalk(kWhere);
+}
+
+// Rule: only asks, so the first yes will do. Kernel: mm/mmu_notifier.c:
+// __mmu_notifier_test_young(), v3.6.
+Task<int> mmu_notifier_test_young(mm_struct* mm, uint64_t address) {
+  constexpr const char* kWhere = "__mmu_notifier_test_young";
+  auto* nm = static_cast<mmu_notifier_mm*>(co_await LoadNotifierMm(mm));
+  if (nm == nullptr) {
+    co_return 0;
+  }
+  int young = 0;
+  co_await EnterWalk(kWhere);
+  mmu_notifier* mn = co_await hlist_first(&nm->list, kWhere);
+  while (mn != nullptr && young == 0) {
+    young = co_await CallTestYoung(mn, mm, address);
+    mn = co_await hlist_next(mn, kWhere);
+  }
+  co_await LeaveWalk(kWhere);
+  co_return young;
+}
+
 }  // namespace mmfault::notifier::rcu

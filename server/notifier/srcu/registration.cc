@@ -18,9 +18,11 @@ using kernel::allocation;
 using kernel::Mutant;
 
 // BUG_ON(atomic_read(&mm->mm_users) <= 0).
-kernel::BugOn NoUsers(const mm_struct* mm) {
-  return {mm->mm_users.counter <= 0, trace::Checker::kCountsSane,
-          trace::Cause::kMmUsersZero, mm->object.key()};
+Task<> NoUsers(const mm_struct* mm) {
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          mm->users_key(), "mmu_notifier_register"}};
+  co_await kernel::BugOn{mm->mm_users.counter <= 0, trace::Checker::kCountsSane,
+                         trace::Cause::kMmUsersZero, mm->object.key()};
 }
 
 allocation* BlockOf(mmu_notifier_mm* nm) {
@@ -75,8 +77,11 @@ Task<int> InstallUnderLocks(mm_struct* mm) {
 
 // Kernel: mm/mmu_notifier.c:do_mmu_notifier_register() of e0f3c3f78da2. Only
 // the first registration of an mm allocates.
-Task<int> RegisterAllocatingUnderLocks(mmu_notifier* mn, mm_struct* mm) {
-  co_await kernel::down_write(&mm->mmap_sem, "do_mmu_notifier_register");
+Task<int> RegisterAllocatingUnderLocks(mmu_notifier* mn, mm_struct* mm,
+                                       bool take_mmap_sem) {
+  if (take_mmap_sem) {
+    co_await kernel::down_write(&mm->mmap_sem, "do_mmu_notifier_register");
+  }
   int rc = co_await mm_take_all_locks(mm);
   if (rc == 0) {
     if (!mm_has_notifiers(mm)) {
@@ -87,20 +92,25 @@ Task<int> RegisterAllocatingUnderLocks(mmu_notifier* mn, mm_struct* mm) {
     }
     co_await mm_drop_all_locks(mm);
   }
-  co_await kernel::up_write(&mm->mmap_sem, "do_mmu_notifier_register");
+  if (take_mmap_sem) {
+    co_await kernel::up_write(&mm->mmap_sem, "do_mmu_notifier_register");
+  }
   co_return rc;
 }
 
 // Rule: the object is allocated before any lock is taken, whether or not the mm
 // has one already, and freed again if it has or if the locks could not be had.
 // Kernel: mm/mmu_notifier.c:do_mmu_notifier_register(), v3.9 (35cfa2b0b491).
-Task<int> RegisterAllocatingFirst(mmu_notifier* mn, mm_struct* mm) {
+Task<int> RegisterAllocatingFirst(mmu_notifier* mn, mm_struct* mm,
+                                  bool take_mmap_sem) {
   allocation* block = co_await kernel::kmalloc(
       sizeof(mmu_notifier_mm), kernel::GFP_KERNEL, "do_mmu_notifier_register");
   if (block == nullptr) {
     co_return -ENOMEM;
   }
-  co_await kernel::down_write(&mm->mmap_sem, "do_mmu_notifier_register");
+  if (take_mmap_sem) {
+    co_await kernel::down_write(&mm->mmap_sem, "do_mmu_notifier_register");
+  }
   const int rc = co_await mm_take_all_locks(mm);
   if (rc == 0) {
     if (!mm_has_notifiers(mm)) {
@@ -110,7 +120,9 @@ Task<int> RegisterAllocatingFirst(mmu_notifier* mn, mm_struct* mm) {
     co_await Link(mn, mm);
     co_await mm_drop_all_locks(mm);
   }
-  co_await kernel::up_write(&mm->mmap_sem, "do_mmu_notifier_register");
+  if (take_mmap_sem) {
+    co_await kernel::up_write(&mm->mmap_sem, "do_mmu_notifier_register");
+  }
   kernel::kfree(block);
   co_return rc;
 }
@@ -118,14 +130,14 @@ Task<int> RegisterAllocatingFirst(mmu_notifier* mn, mm_struct* mm) {
 }  // namespace
 
 // Kernel: mm/mmu_notifier.c:do_mmu_notifier_register(), v3.7 to v3.10.
-Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
-                                const Rules& rules) {
+Task<int> do_mmu_notifier_register(mmu_notifier* mn, mm_struct* mm,
+                                   const Rules& rules, bool take_mmap_sem) {
   int rc = 0;
   co_await NoUsers(mm);
   if (rules.allocates_under_locks) {
-    rc = co_await RegisterAllocatingUnderLocks(mn, mm);
+    rc = co_await RegisterAllocatingUnderLocks(mn, mm, take_mmap_sem);
   } else {
-    rc = co_await RegisterAllocatingFirst(mn, mm);
+    rc = co_await RegisterAllocatingFirst(mn, mm, take_mmap_sem);
   }
   co_await NoUsers(mm);
   co_return rc;

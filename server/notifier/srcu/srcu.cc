@@ -25,7 +25,12 @@ constexpr Rules k3_10 = {.allocates_under_locks = false,
 
 template <const Rules& kRules>
 Task<int> Register(mmu_notifier* mn, mm_struct* mm) {
-  return srcu::mmu_notifier_register(mn, mm, kRules);
+  return srcu::do_mmu_notifier_register(mn, mm, kRules, true);
+}
+// __mmu_notifier_register().
+template <const Rules& kRules>
+Task<int> RegisterLocked(mmu_notifier* mn, mm_struct* mm) {
+  return srcu::do_mmu_notifier_register(mn, mm, kRules, false);
 }
 template <const Rules& kRules>
 Task<int> Unregister(mmu_notifier* mn, mm_struct* mm) {
@@ -50,6 +55,8 @@ constexpr mm::Era EraOf(const char* name) {
       .mm_init = srcu::mmu_notifier_mm_init,
       .mm_destroy = srcu::mmu_notifier_mm_destroy,
       .mm_has_notifiers = srcu::mm_has_notifiers,
+      .change_pte = srcu::mmu_notifier_change_pte,
+      .test_young = srcu::mmu_notifier_test_young,
       .page_hook = mm::PageHook::kInvalidatePage,
       .unmap_frees_before_end = false,
       .zap_frees_before_end = false,
@@ -58,6 +65,9 @@ constexpr mm::Era EraOf(const char* name) {
       .anon_vma_chains = true,
       .killable = false,
       .rmap_walk_reads = false,
+      .mremap_by_stretch = false,
+      .cow_by_range = true,
+      .zero_page = true,
   };
 }
 constexpr mm::Era kEra3_7 = EraOf<k3_7>("3.7");
@@ -103,6 +113,7 @@ constexpr Protocol Member(std::string_view id, std::string_view title,
       .tolerated = kRules.releases_first
                        ? std::span<const Tolerance>(kTolerated)
                        : std::span<const Tolerance>(),
+      .mmu_notifier_register_locked = RegisterLocked<kRules>,
   };
 }
 

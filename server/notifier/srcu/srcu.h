@@ -14,8 +14,6 @@
 //   3.9   unlinks, then releases (751efd8610d3): exactly once, but what is
 //         invalidated between the two is lost again (P13)
 //   3.10  releases, then unlinks unless it is gone (d34883d4e35c): P10 stays
-//
-// Left out: __mmu_notifier_register() for callers that hold mmap_sem.
 
 #ifndef MMFAULT_SERVER_NOTIFIER_SRCU_SRCU_H_
 #define MMFAULT_SERVER_NOTIFIER_SRCU_SRCU_H_
