@@ -93,6 +93,7 @@ class SearchStack {
   };
 
   std::vector<Node> nodes_;
+  // tidy: allow(determinism: looked up, never walked)
   absl::flat_hash_map<uint64_t, int32_t> last_on_;
   std::array<int32_t, kMaxSearchTasks> last_of_task_;
   std::array<int32_t, kMaxSearchTasks> parent_;  // event that spawned a task

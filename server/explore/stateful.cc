@@ -61,6 +61,7 @@ class Stateful {
   bool bounded_;
   const Visitor& visitor_;
   std::unique_ptr<StateTracker> tracker_;
+  // tidy: allow(determinism: looked up, never walked)
   absl::flat_hash_map<StateKey, Visit> visits_;
   std::vector<Node> nodes_;
   Schedule schedule_;

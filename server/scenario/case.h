@@ -150,6 +150,7 @@ class Case : public MachineListener {
     std::vector<trace::Violation> fresh;
   };
   std::vector<Pending> pending_;
+  // tidy: allow(determinism: looked up, never walked)
   absl::flat_hash_set<uint64_t> terminal_states_;
 };
 

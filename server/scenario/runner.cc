@@ -25,6 +25,13 @@ constexpr int64_t kDefaultMaxHit = 400;
 constexpr int64_t kProgressEvery = 64;
 constexpr int kDefaultDepth = 3;
 
+bool HasRemote(const v1::Scenario& scenario, const CaseOptions& options) {
+  return options.all_remote ||
+         std::any_of(
+             scenario.notifier().begin(), scenario.notifier().end(),
+             [](const v1::NotifierSetup& setup) { return setup.has_remote(); });
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Case>> Case::Make(
@@ -43,6 +50,14 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
       vmas += static_cast<uint64_t>(std::max<int64_t>(0, pattern.count()));
     }
     world.max_map_count = std::max(world.max_map_count, vmas + 1);
+  }
+  if (!explore::IsRandomStrategy(scenario.explore().strategy()) &&
+      HasRemote(scenario, options)) {
+    return base::MakeError(
+        absl::StatusCode::kFailedPrecondition, "REMOTE_NOT_UNDOABLE",
+        "a search of every interleaving goes back by undo, which a remote "
+        "notifier cannot: use random, pct or pos",
+        {{"strategy", scenario.explore().strategy()}});
   }
   std::unique_ptr<Case> made(new Case(scenario, protocol, options));
   made->machine_ = std::make_unique<Machine>(protocol, world);
@@ -267,6 +282,9 @@ absl::StatusOr<v1::CaseResult> Case::Run() {
   result_.set_seed(static_cast<int64_t>(options_.seed));
   result_.set_remote(options_.all_remote);
   result_.set_drive_mode("LOCKSTEP");
+  *result_.mutable_mutants() = scenario_.mutants();
+  *result_.mutable_catalogue() = scenario_.catalogue();
+  result_.set_preemptions(scenario_.preemptions());
   for (const auto& [id, ref] : machine_->mms()) {
     if (ref->mm != nullptr) {
       result_.set_vma_count(std::max<int64_t>(

@@ -104,7 +104,7 @@ constexpr Protocol Member(std::string_view id, std::string_view title,
                           std::string_view source, const mm::Era* era) {
   return {
       .id = id,
-      .family = "v13",
+      .family = "v13-v16",
       .title = title,
       .source = source,
       .locking = kRules.srcu ? kSrcuLocking : kPlainLocking,

@@ -41,9 +41,6 @@ TEST_F(ErrorsTest, WorldsAreCheckedBeforeTheyAreMade) {
   settings.set_protocol("6.2");
   EXPECT_EQ(WhyWorld(settings), "NOT_FOUND (PROTOCOL_NOT_FOUND)");
   settings = Settings();
-  settings.set_memory_order(v1::MEMORY_ORDER_PSO);
-  EXPECT_EQ(WhyWorld(settings), "INVALID_ARGUMENT (UNSUPPORTED_SETTING)");
-  settings = Settings();
   settings.set_drive_mode(static_cast<v1::DriveMode>(77));
   EXPECT_EQ(WhyWorld(settings), "INVALID_ARGUMENT (UNSUPPORTED_SETTING)");
   settings = Settings();

@@ -132,8 +132,9 @@ TEST(ProtocolsOfTest, ExpandsFamiliesInOrderOfHistory) {
   for (const notifier::Protocol* protocol : *chosen) {
     ids.emplace_back(protocol->id);
   }
-  EXPECT_THAT(ids, ::testing::ElementsAre("v12", "seed_flags", "seed_bitmaps",
-                                          "seed_threshold", "6.1"));
+  EXPECT_THAT(ids,
+              ::testing::ElementsAre("v12", "seed_flags", "seed_flags_naive",
+                                     "seed_bitmaps", "seed_threshold", "6.1"));
 }
 
 TEST(RunCaseTest, SameSeedSameEventHash) {
@@ -272,6 +273,9 @@ TEST(TeardownTest, KillPutsEveryReferenceAndExitRuns) {
   text.replace(text.find(" repeat: 1"), 10, "");
   const v1::Scenario scenario = Parse(text);
   for (const notifier::Protocol* protocol : notifier::AllProtocols()) {
+    if (protocol->id == "emm_single") {
+      continue;  // BUG_ON(mm_users != 1): the scenario's mm has more
+    }
     auto machine = MakeMachine(scenario, *protocol);
     sched::UniformStrategy strategy(5);
     const auto stop = machine->Run(&strategy, 100000);
