@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # install.sh GROUP...: installs the Debian packages of these groups that are
-# missing. Groups: clang gcc build test lint proto container. ./dev, CI and the
-# container's build stage use the same lists. Quick and silent when nothing is
-# missing.
+# missing. Groups: clang gcc build test lint proto bench container. ./dev, CI
+# and the container's build stage use the same lists. Quick and silent when
+# nothing is missing.
 set -euo pipefail
 
 packages_of() {
@@ -23,6 +23,7 @@ packages_of() {
     test) echo git openssl python3-grpcio python3-protobuf libxml2-utils ;;
     lint) echo git clang-format-19 clang-tidy-19 clang-tools-19 ;;
     proto) echo npm ;;
+    bench) echo spin ;;
     container)
       # iptables publishes ports; the last line makes a base image and checks.
       echo podman runc netavark aardvark-dns iptables slirp4netns uidmap \
