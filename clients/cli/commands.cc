@@ -20,6 +20,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddReplayCommand(app, context);
   AddInitCommand(app, context);
   AddProtocolCommands(app, context);
+  AddMutantCommand(app, context);
   AddFaultCommands(app, context);
   AddWorldCommands(app, context);
   AddMmCommands(app, context);

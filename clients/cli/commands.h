@@ -18,6 +18,7 @@ void AddExploreCommand(CLI::App& app, Context& context);
 void AddReplayCommand(CLI::App& app, Context& context);
 void AddInitCommand(CLI::App& app, Context& context);
 void AddProtocolCommands(CLI::App& app, Context& context);
+void AddMutantCommand(CLI::App& app, Context& context);
 void AddFaultCommands(CLI::App& app, Context& context);
 void AddWorldCommands(CLI::App& app, Context& context);
 void AddMmCommands(CLI::App& app, Context& context);

@@ -3,6 +3,7 @@
 
 // protocol_commands.cc: `mmfault protocol`.
 
+#include <algorithm>
 #include <memory>
 
 #include "clients/cli/commands.h"
@@ -56,6 +57,32 @@ std::string ProtocolTable(const v1::ListProtocolsResponse& response) {
                protocol.title()});
   }
   return table.ToString() + "\nnext: mmfault protocol describe PROTOCOL\n";
+}
+
+// Every mutant once, with the protocols that have the rule it leaves out.
+std::string MutantTable(const v1::ListProtocolsResponse& response) {
+  struct Row {
+    const v1::Mutant* mutant;
+    std::vector<std::string> protocols;
+  };
+  std::vector<Row> rows;
+  for (const v1::Protocol& protocol : response.protocols()) {
+    for (const v1::Mutant& mutant : protocol.mutants()) {
+      auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& known) {
+        return known.mutant->id() == mutant.id();
+      });
+      if (row == rows.end()) row = rows.insert(row, {&mutant, {}});
+      row->protocols.push_back(LastPart(protocol.name()));
+    }
+  }
+  Table table({"MUTANT", "CATALOGUE", "PROTOCOLS", "WHAT IS WRONG"});
+  for (const Row& row : rows) {
+    const bool all =
+        static_cast<int>(row.protocols.size()) == response.protocols_size();
+    table.Add({row.mutant->id(), JoinedOf(row.mutant->catalogue()),
+               all ? "all" : Joined(row.protocols), row.mutant->description()});
+  }
+  return table.ToString() + "\nnext: mmfault run SCENARIO --mutant MUTANT\n";
 }
 
 std::string Kinds(const v1::Protocol& protocol) {
@@ -120,6 +147,19 @@ void AddProtocolCommands(CLI::App& app, Context& context) {
     CallAndPrint(context, *session, session->worlds(), &Stub::GetProtocol,
                  request, Description);
   });
+}
+
+void AddMutantCommand(CLI::App& app, Context& context) {
+  CLI::App* mutant =
+      app.add_subcommand("mutant", "Mistakes that can be planted");
+  mutant->require_subcommand(1);
+  mutant->add_subcommand("list", "List them, and who has the rule")
+      ->callback([&context] {
+        client::Session* session = context.Connect();
+        if (session == nullptr) return;
+        ListAndPrint(context, *session, session->worlds(), &Stub::ListProtocols,
+                     v1::ListProtocolsRequest(), MutantTable);
+      });
 }
 
 }  // namespace mmfault::cli
