@@ -116,10 +116,8 @@ Task<> ExitMmap(Race* r) {
 }
 
 Task<> Mmput(Race* r) {
-  const bool last =
-      co_await kernel::atomic_dec_and_test(&r->users, UsersKey(r),
-                                           trace::Cause::kMmUsersBelowZero,
-                                           "mmput");
+  const bool last = co_await kernel::atomic_dec_and_test(
+      &r->users, UsersKey(r), trace::Cause::kMmUsersBelowZero, "mmput");
   if (last) {
     co_await ExitMmap(r);
   }
@@ -192,13 +190,9 @@ Task<> Invalidate(Race* r, int which) {
   }
 }
 
-Task<> T2a(void* arg) {
-  co_await Invalidate(static_cast<Race*>(arg), 0);
-}
+Task<> T2a(void* arg) { co_await Invalidate(static_cast<Race*>(arg), 0); }
 
-Task<> T2b(void* arg) {
-  co_await Invalidate(static_cast<Race*>(arg), 1);
-}
+Task<> T2b(void* arg) { co_await Invalidate(static_cast<Race*>(arg), 1); }
 
 Task<> T3(void* arg) { co_await Mmput(static_cast<Race*>(arg)); }
 

@@ -51,7 +51,7 @@ struct Ends {
 };
 
 Ends Search(v1::Scenario scenario, const notifier::Protocol& protocol,
-         const std::string& strategy) {
+            const std::string& strategy) {
   Ends ends;
   scenario.mutable_explore()->set_strategy(strategy);
   scenario.mutable_explore()->set_search_step_budget(kLargestSearch);

@@ -3,8 +3,8 @@
 
 // The corpus under random schedules: every planted bug is found, no fixed twin
 // is accused. Schedules of a case: MMFAULT_CORPUS_SCHEDULES, 1000 unless set. A
-// bug that random schedules miss must be found by the exhaustive search that
-// its file names; the last line says how many were found, and how.
+// bug that random schedules miss must be found by the search that its file
+// names; the last line says how many were found, and how.
 
 #include <algorithm>
 #include <cstdio>
@@ -56,8 +56,8 @@ v1::CaseResult Run(v1::Scenario scenario, const notifier::Protocol& protocol,
                    bool random) {
   if (random) {
     scenario.mutable_explore()->set_strategy("random");
+    scenario.mutable_explore()->set_schedule_count(Schedules());
   }
-  scenario.mutable_explore()->set_schedule_count(Schedules());
   auto result = RunCase(scenario, protocol, CaseOptions());
   EXPECT_TRUE(result.ok()) << result.status().message();
   return result.ok() ? *std::move(result) : v1::CaseResult();
