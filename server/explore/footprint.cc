@@ -92,7 +92,7 @@ bool IsRefcount(OpKind kind) {
 Footprint FootprintOf(const sched::World& world, int slot) {
   const sched::TaskRecord& task = world.task(slot);
   Footprint print;
-  print.task = static_cast<int8_t>(slot);
+  print.task = slot;
   print.kind = task.op_kind;
   print.writes = task.op_access == Access::kWrite;
   print.obj = ObjKey(task.op_obj);

@@ -33,7 +33,7 @@
 namespace mmfault::explore {
 
 struct Footprint {
-  int8_t task = -1;
+  int task = -1;
   trace::OpKind kind = trace::OpKind::kYield;
   bool writes = false;
   bool looks_at_signals = false;  // a wait that a signal may end

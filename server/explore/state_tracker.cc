@@ -101,7 +101,7 @@ void StateTracker::Update(const std::byte* word) {
 StateKey StateTracker::FramesOf(int task) const {
   const uint64_t used = world_->task(task).frame_top;
   const std::byte* frames = world_->arena().frame_window(task);
-  uint64_t hash = static_cast<uint64_t>(task);
+  auto hash = static_cast<uint64_t>(task);
   for (uint64_t at = 0; at < used; at += 8) {
     hash = base::HashStep(hash, Load(frames + at));
   }

@@ -45,7 +45,7 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
     world.seed = 1;  // a schedule's seed must not change the machine
   }
   for (const v1::MmSetup& mm : scenario.mm()) {
-    uint64_t vmas = static_cast<uint64_t>(mm.vma_size());
+    auto vmas = static_cast<uint64_t>(mm.vma_size());
     for (const v1::VmaPattern& pattern : mm.vma_pattern()) {
       vmas += static_cast<uint64_t>(std::max<int64_t>(0, pattern.count()));
     }

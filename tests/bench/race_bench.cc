@@ -193,6 +193,7 @@ double FloorNs() {
   constexpr int kResumes = 5000000;
   uint64_t value = 0;
   std::vector<std::coroutine_handle<>> tasks;
+  tasks.reserve(6);
   for (int i = 0; i < 6; ++i) {
     tasks.push_back(Loop(&value).handle);
   }
