@@ -20,11 +20,23 @@ namespace mmfault::faults {
 // A handle for one rule's counters; 0 is no counter.
 using CounterId = uint32_t;
 
+// What a point is about. 0 means that there is no such thing there.
+struct PointPlace {
+  uint32_t mm = 0;        // object id
+  uint32_t notifier = 0;  // object id
+  uint32_t event = 0;     // method number, as in Rule::events
+  uint64_t start = 0;     // addresses [start, end); none when they are equal
+  uint64_t end = 0;
+};
+
 // What the world knows at a point.
 struct PointContext {
-  int task = -1;       // slot
-  uint32_t mm = 0;     // object id; 0 when no mm is at hand
-  uint64_t scope = 0;  // number of the scripted call that the task is in
+  int task = -1;           // slot
+  uint32_t mm = 0;         // object id; 0 when no mm is at hand
+  uint64_t scope = 0;      // number of the scripted call that the task is in
+  uint32_t operation = 0;  // of that call; 0 outside of calls
+  uint32_t client = 0;     // whose calls the task runs; 0 for nobody's
+  PointPlace place = {};   // its mm is the one above
 };
 
 class DecisionSource {

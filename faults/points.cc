@@ -28,6 +28,50 @@ std::span<const PointInfo> AllPoints() { return kPoints; }
 
 bool CanStop(Point point) { return point != Point::kMmLockStep; }
 
+bool HasMm(Point point) {
+  return point != Point::kKmalloc && point != Point::kVmalloc &&
+         point != Point::kCapable;
+}
+
+bool HasEvent(Point point) {
+  switch (point) {
+    case Point::kReleaseBeforeCallback:
+    case Point::kInvalidateStart:
+    case Point::kInvalidateEnd:
+    case Point::kDeviceCallback:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool HasNotifier(Point point) {
+  switch (point) {
+    case Point::kRegisterEnter:
+    case Point::kRegisterLinked:
+    case Point::kUnregisterEnter:
+    case Point::kUnregisterUnlinked:
+    case Point::kReleaseUnlinked:
+    case Point::kDeviceBeforeInstall:
+      return true;
+    default:
+      return HasEvent(point);
+  }
+}
+
+bool HasRange(Point point) {
+  switch (point) {
+    case Point::kUnmapAfterStart:
+    case Point::kUnmapBeforeEnd:
+    case Point::kZapAfterStart:
+    case Point::kRmapBeforeClear:
+    case Point::kDeviceBeforeInstall:
+      return true;
+    default:
+      return HasEvent(point);
+  }
+}
+
 std::optional<Point> FindPoint(std::string_view name) {
   for (const PointInfo& info : kPoints) {
     if (info.name == name) {

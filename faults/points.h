@@ -45,6 +45,12 @@ std::span<const PointInfo> AllPoints();
 // False where the point only looks on at a step that is being taken.
 bool CanStop(Point point);
 
+// What a rule's filters can ask about at a point.
+bool HasMm(Point point);
+bool HasNotifier(Point point);
+bool HasEvent(Point point);  // a callback that is being made
+bool HasRange(Point point);
+
 std::optional<Point> FindPoint(std::string_view name);
 
 // The known name nearest to `name` by edit distance; for error messages.

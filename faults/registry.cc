@@ -15,6 +15,22 @@ uint64_t DrawScope(const Rule& rule, size_t index) {
   return uint64_t{rule.id} << 32 | index;
 }
 
+bool AdmitsPlace(const Rule& rule, const PointPlace& place) {
+  return (rule.notifier == 0 || rule.notifier == place.notifier) &&
+         (rule.events == 0 ||
+          (place.event != 0 && (rule.events >> place.event & 1) != 0)) &&
+         (rule.end == 0 || (place.start < place.end && place.start < rule.end &&
+                            rule.start < place.end));
+}
+
+bool AdmitsPass(const Rule& rule, const PointContext& context) {
+  return (rule.task < 0 || rule.task == context.task) &&
+         (rule.mm == 0 || rule.mm == context.mm) &&
+         (rule.operation == 0 || rule.operation == context.operation) &&
+         (rule.client == 0 || rule.client == context.client) &&
+         AdmitsPlace(rule, context.place);
+}
+
 }  // namespace
 
 uint32_t Registry::Arm(Rule rule) {
@@ -71,8 +87,7 @@ Action Registry::Evaluate(Point point, const PointContext& context,
                           uint32_t* acting) {
   Action action;
   for (const Rule& rule : rules_) {
-    if (rule.point != point || (rule.task >= 0 && rule.task != context.task) ||
-        (rule.mm != 0 && rule.mm != context.mm)) {
+    if (rule.point != point || !AdmitsPass(rule, context)) {
       continue;
     }
     source_->CountHit(rule.counter);
@@ -81,7 +96,7 @@ Action Registry::Evaluate(Point point, const PointContext& context,
     if (!decided && own.kind != ActionKind::kNone) {
       source_->CountFire(rule.counter);
       action = own;
-      if (acting != nullptr && !rule.silent) {
+      if (acting != nullptr) {
         *acting = rule.id;
       }
     }

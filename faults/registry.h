@@ -9,10 +9,10 @@
 //
 // A pass of an armed point is judged in one order. Rules: as they were armed;
 // the first one that acts wins, and the others only count the pass. Within a
-// rule: its filter (task, mm), then its terms one after the other. Within a
-// term: conditions, when, probability, times, action. A term that declines
-// falls through to the next; one that matches ends the rule's turn, and `off`
-// is a match at which nothing happens.
+// rule: its filters, all of which must admit the pass, then its terms one after
+// the other. Within a term: conditions, when, probability, times, action. A
+// term that declines falls through to the next; one that matches ends the
+// rule's turn, and `off` is a match at which nothing happens.
 //
 // A term's `when` counts the passes that the rule's filter and the term's
 // conditions admit, whatever the other terms and rules do: hit 5 is hit 5.
@@ -37,8 +37,16 @@ namespace mmfault::faults {
 
 struct Rule {
   Point point = Point::kCount;
-  int task = -1;                 // slot; -1 for every task
-  uint32_t mm = 0;               // object id; 0 for every mm
+  // Filters. 0, or -1 for the task, admits everything; one that asks for what a
+  // pass has not (a notifier where none is at hand) admits nothing.
+  int task = -1;           // slot
+  uint32_t mm = 0;         // object id
+  uint32_t notifier = 0;   // object id
+  uint32_t events = 0;     // bit n: method number n
+  uint64_t start = 0;      // addresses [start, end), at least a byte of them
+  uint64_t end = 0;        // 0: any
+  uint32_t operation = 0;  // of the scripted call, numbered by the world
+  uint32_t client = 0;     // whose calls the task runs
   std::vector<Term> terms = {};  // trigger/rule.h makes them from text
   bool silent = false;           // a breakpoint: not told of as a fault
   // Filled by Arm().
@@ -64,8 +72,7 @@ class Registry {
   void DisarmAll();
 
   // Which action happens here now; `acting`, when given, is set to the id of
-  // the rule that is its reason, 0 for none or a silent one. Only called where
-  // armed() is true.
+  // the rule that is its reason, 0 for none. Only called where armed() is true.
   Action Evaluate(Point point, const PointContext& context,
                   uint32_t* acting = nullptr);
 

@@ -13,6 +13,8 @@
 #include "faults/trigger/rule.h"
 #include "server/base/error.h"
 #include "server/host/callback_message.h"
+#include "server/kernel/point.h"
+#include "server/scenario/program.h"
 
 namespace mmfault::api {
 namespace {
@@ -69,12 +71,14 @@ absl::StatusOr<faults::Point> PointOf(const std::string& name) {
 }
 
 std::vector<Held> HeldTasks(const scenario::Machine& machine,
+                            const host::FaultBook& faults,
                             const std::string& world) {
   std::vector<Held> all;
   const sched::World& engine = machine.world();
   for (uint64_t rest = engine.state().alive; rest != 0; rest &= rest - 1) {
     const sched::TaskRecord& task = engine.task(std::countr_zero(rest));
-    if (task.op_kind != trace::OpKind::kHold || task.op_arg == 0) {
+    const std::optional<kernel::HeldAt> at = kernel::HeldAtOf(task);
+    if (!at.has_value()) {
       continue;
     }
     Held held;
@@ -82,7 +86,7 @@ std::vector<Held> HeldTasks(const scenario::Machine& machine,
     // A task takes no step while it is held, so the count names this hold and
     // no other.
     held.id = id + "-" + std::to_string(task.step_count.get());
-    held.point = static_cast<faults::Point>(task.op_arg - 1);
+    held.point = at->point;
     held.slot = task.slot;
     held.hold.set_name(world + "/holds/" + held.id);
     held.hold.set_point(std::string(faults::InfoOf(held.point).name));
@@ -93,6 +97,14 @@ std::vector<Held> HeldTasks(const scenario::Machine& machine,
     }
     for (std::string& lock : host::HeldLocks(machine, task, kHeldLocksMax)) {
       held.hold.add_held_locks(std::move(lock));
+    }
+    if (const v1::Fault* fault = faults.OfRule(at->rule); fault != nullptr) {
+      held.hold.set_fault(fault->name().substr(fault->name().rfind('/') + 1));
+      held.hold.set_client(fault->client());
+    }
+    if (task.operation != 0) {
+      held.hold.set_operation(
+          scenario::StepKindName(scenario::KindOfOperation(task.operation)));
     }
     all.push_back(std::move(held));
   }

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "faults/points.h"
 #include "mmfault/v1/fault.pb.h"
+#include "server/host/fault_book.h"
 #include "server/scenario/machine.h"
 
 namespace mmfault::api {
@@ -35,6 +36,7 @@ struct Held {
 
 // All of them, by id. `world` is the resource name.
 std::vector<Held> HeldTasks(const scenario::Machine& machine,
+                            const host::FaultBook& faults,
                             const std::string& world);
 
 }  // namespace mmfault::api

@@ -5,13 +5,18 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
+#include <sstream>
 #include <utility>
 #include <vector>
 
+#include "server/api/barrier_wait.h"
 #include "server/api/fault_info.h"
 #include "server/api/hit_wait.h"
+#include "server/api/lease_stream.h"
 #include "server/api/on_world.h"
 #include "server/api/paging.h"
+#include "server/api/pull_lever.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/fault_book.h"
@@ -23,11 +28,31 @@ namespace {
 
 using host::HostedWorld;
 
-// Points by name, those that begin with `prefix`.
-std::vector<const faults::PointInfo*> PointsWith(const std::string& prefix) {
+constexpr int64_t kMaxPlanFaults = 64;
+
+// The words of a query.
+std::vector<std::string> WordsOf(const std::string& query) {
+  std::istringstream stream(query);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+bool MentionsAll(const faults::PointInfo& info,
+                 const std::vector<std::string>& words) {
+  return std::all_of(
+      words.begin(), words.end(), [&info](const std::string& word) {
+        return info.name.find(word) != std::string_view::npos ||
+               info.stands_for.find(word) != std::string_view::npos ||
+               info.cite.find(word) != std::string_view::npos;
+      });
+}
+
+// Points by name: those that begin with the prefix and mention the words.
+std::vector<const faults::PointInfo*> PointsWith(
+    const std::string& prefix, const std::vector<std::string>& words) {
   std::vector<const faults::PointInfo*> points;
   for (const faults::PointInfo& info : faults::AllPoints()) {
-    if (info.name.compare(0, prefix.size(), prefix) == 0) {
+    if (info.name.compare(0, prefix.size(), prefix) == 0 &&
+        MentionsAll(info, words)) {
       points.push_back(&info);
     }
   }
@@ -40,8 +65,12 @@ std::vector<const faults::PointInfo*> PointsWith(const std::string& prefix) {
 absl::Status ListPoints(const v1::ListFaultPointsRequest& request,
                         HostedWorld* world,
                         v1::ListFaultPointsResponse* response) {
+  const std::vector<std::string> words = WordsOf(request.query());
   const std::vector<const faults::PointInfo*> points =
-      PointsWith(request.prefix());
+      PointsWith(request.prefix(), words);
+  if (points.empty() && !words.empty()) {
+    return PointOf(request.query()).status();  // says which is nearest
+  }
   std::vector<std::string> keys;
   for (const faults::PointInfo* info : points) {
     keys.emplace_back(info->name);
@@ -56,24 +85,52 @@ absl::Status ListPoints(const v1::ListFaultPointsRequest& request,
       point.set_fire_count(static_cast<int64_t>(counts.fires));
     }
   };
-  ASSIGN_OR_RETURN(
-      *response->mutable_next_page_token(),
-      Page(keys, request.page_size(), request.page_token(),
-           "ListFaultPoints " + request.parent() + " " + request.prefix(),
-           add));
+  ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                   Page(keys, request.page_size(), request.page_token(),
+                        "ListFaultPoints " + request.parent() + " " +
+                            request.prefix() + " " + request.query(),
+                        add));
   return absl::OkStatus();
 }
 
-absl::Status Arm(HostedWorld& world, const v1::ArmFaultRequest& request,
+absl::Status Arm(HostedWorld& world, host::LeaseTable* leases,
+                 const v1::ArmFaultRequest& request,
                  v1::ArmFaultResponse* response) {
-  const std::string& client = request.fault().client();
-  if (!client.empty() && !world.HasClient(client)) {
-    return host::NotFound("attached client", "CLIENT_NOT_FOUND", client);
+  host::WantedFault wanted{.id = request.fault_id(),
+                           .fault = request.fault(),
+                           .lease = {},
+                           .field = "fault"};
+  ASSIGN_OR_RETURN(
+      const std::vector<v1::Fault> armed,
+      world.ArmFaults(leases, {std::move(wanted)}, request.validate_only()));
+  *response->mutable_fault() = armed.front();
+  return absl::OkStatus();
+}
+
+absl::Status Apply(HostedWorld& world, host::LeaseTable* leases,
+                   const v1::ApplyPlanRequest& request,
+                   v1::ApplyPlanResponse* response) {
+  RETURN_IF_ERROR(host::CheckRange(request.plan().faults_size(), 1,
+                                   kMaxPlanFaults, "plan.faults"));
+  std::vector<host::WantedFault> wanted;
+  for (const v1::Fault& fault : request.plan().faults()) {
+    wanted.push_back(
+        {.id = fault.name(),
+         .fault = fault,
+         .lease = {},
+         .field = "plan.faults[" + std::to_string(wanted.size()) + "]"});
+    if (fault.lease().empty()) {
+      wanted.back().fault.set_lease(request.lease());
+    }
   }
   ASSIGN_OR_RETURN(
-      *response->mutable_fault(),
-      world.faults().Arm(&world.machine(), request.fault_id(), request.fault(),
-                         request.validate_only()));
+      std::vector<v1::Fault> armed,
+      world.ArmFaults(leases, std::move(wanted), request.dry_run()));
+  for (v1::Fault& fault : armed) {
+    *response->add_faults() = std::move(fault);
+  }
+  response->set_epoch(world.faults().epoch());
+  response->set_armed(!request.dry_run());
   return absl::OkStatus();
 }
 
@@ -81,7 +138,11 @@ absl::Status Disarm(HostedWorld& world, const std::string& id,
                     v1::DisarmFaultResponse* response) {
   std::vector<v1::Fault> gone;
   if (id == "-") {
-    gone = world.faults().DisarmAll(&world.machine());
+    gone = world
+               .DisarmThose([](const v1::Fault& /*fault*/, uint64_t /*lease*/) {
+                 return true;
+               })
+               .faults;
   } else {
     ASSIGN_OR_RETURN(gone, world.faults().Disarm(&world.machine(), id));
   }
@@ -95,6 +156,7 @@ absl::Status Disarm(HostedWorld& world, const std::string& id,
 absl::Status List(HostedWorld& world, const v1::ListFaultsRequest& request,
                   v1::ListFaultsResponse* response) {
   const std::vector<std::string> ids = world.faults().Ids();
+  response->set_epoch(world.faults().epoch());
   ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                    Page(ids, request.page_size(), request.page_token(),
                         "ListFaults " + request.parent(), [&](size_t i) {
@@ -106,7 +168,8 @@ absl::Status List(HostedWorld& world, const v1::ListFaultsRequest& request,
 
 absl::Status List(HostedWorld& world, const v1::ListHoldsRequest& request,
                   v1::ListHoldsResponse* response) {
-  const std::vector<Held> all = HeldTasks(world.machine(), world.name());
+  const std::vector<Held> all =
+      HeldTasks(world.machine(), world.faults(), world.name());
   std::vector<std::string> ids;
   for (const Held& held : all) {
     ids.push_back(held.id);
@@ -119,12 +182,58 @@ absl::Status List(HostedWorld& world, const v1::ListHoldsRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status List(HostedWorld& world, const v1::ListBarriersRequest& request,
+                  v1::ListBarriersResponse* response) {
+  const auto all = world.barriers().All();
+  std::vector<std::string> ids;
+  for (const auto& [id, barrier] : all) {
+    ids.push_back(id);
+  }
+  ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                   Page(ids, request.page_size(), request.page_token(),
+                        "ListBarriers " + request.parent(), [&](size_t i) {
+                          *response->add_barriers() = all[i].second;
+                        }));
+  return absl::OkStatus();
+}
+
+absl::Status List(const host::LeaseTable& leases,
+                  const v1::ListLeasesRequest& request,
+                  v1::ListLeasesResponse* response) {
+  const std::vector<v1::Lease> all = leases.All();
+  std::vector<std::string> names;
+  for (const v1::Lease& lease : all) {
+    names.push_back(lease.name());
+  }
+  ASSIGN_OR_RETURN(
+      *response->mutable_next_page_token(),
+      Page(names, request.page_size(), request.page_token(), "ListLeases",
+           [&](size_t i) { *response->add_leases() = all[i]; }));
+  return absl::OkStatus();
+}
+
+absl::Status List(const host::SafetyLevers& levers,
+                  const v1::ListSafetyLeversRequest& request,
+                  v1::ListSafetyLeversResponse* response) {
+  const std::vector<v1::SafetyLever> all = levers.All();
+  std::vector<std::string> clients;
+  for (const v1::SafetyLever& lever : all) {
+    clients.push_back(lever.client());
+  }
+  ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
+                   Page(clients, request.page_size(), request.page_token(),
+                        "ListSafetyLevers",
+                        [&](size_t i) { *response->add_levers() = all[i]; }));
+  return absl::OkStatus();
+}
+
 absl::Status Resume(HostedWorld& world, const std::string& name,
                     const std::string& id, v1::ResumeHoldResponse* response) {
   bool found = id == "-";
   sched::World& engine = world.world();
   sched::World::Scope scope(&engine);
-  for (const Held& held : HeldTasks(world.machine(), world.name())) {
+  for (const Held& held :
+       HeldTasks(world.machine(), world.faults(), world.name())) {
     if (id == "-" || id == held.id) {
       found = true;
       kernel::ResumeHeld(&engine, held.point, held.slot);
@@ -150,6 +259,9 @@ void SetForAll(HostedWorld& world, bool granted) {
 absl::Status SetFor(HostedWorld& world, const std::string& name,
                     const std::string& id, bool granted,
                     v1::SetCapabilityResponse* response) {
+  if (!granted) {
+    RETURN_IF_ERROR(world.CheckLever(""));
+  }
   sched::World::Scope scope(&world.world());
   response->set_step(static_cast<int64_t>(world.step()));
   if (id == "-") {
@@ -208,10 +320,21 @@ grpc::ServerUnaryReactor* FaultService::ListFaultPoints(
 grpc::ServerUnaryReactor* FaultService::ArmFault(
     grpc::CallbackServerContext* context, const v1::ArmFaultRequest* request,
     v1::ArmFaultResponse* response) {
-  return OnWorldOnce(context, FindParent(request->parent()), request, response,
-                     [request, response](HostedWorld& world) {
-                       return Arm(world, *request, response);
-                     });
+  return OnWorldOnce(
+      context, FindParent(request->parent()), request, response,
+      [request, response, leases = leases_.get()](HostedWorld& world) {
+        return Arm(world, leases, *request, response);
+      });
+}
+
+grpc::ServerUnaryReactor* FaultService::ApplyPlan(
+    grpc::CallbackServerContext* context, const v1::ApplyPlanRequest* request,
+    v1::ApplyPlanResponse* response) {
+  return OnWorldOnce(
+      context, FindParent(request->parent()), request, response,
+      [request, response, leases = leases_.get()](HostedWorld& world) {
+        return Apply(world, leases, *request, response);
+      });
 }
 
 grpc::ServerUnaryReactor* FaultService::DisarmFault(
@@ -285,6 +408,65 @@ grpc::ServerUnaryReactor* FaultService::SetCapability(
                        return SetFor(hosted, request->name(), id,
                                      request->granted(), response);
                      });
+}
+
+grpc::ServerBidiReactor<v1::HoldLeaseRequest, v1::HoldLeaseResponse>*
+FaultService::HoldLease(grpc::CallbackServerContext* context) {
+  return StartLeaseStream(context, leases_.get(), worlds_->executor());
+}
+
+grpc::ServerUnaryReactor* FaultService::ListLeases(
+    grpc::CallbackServerContext* context, const v1::ListLeasesRequest* request,
+    v1::ListLeasesResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(List(*leases_, *request, response)));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* FaultService::ArriveAtBarrier(
+    grpc::CallbackServerContext* context,
+    const v1::ArriveAtBarrierRequest* request,
+    v1::ArriveAtBarrierResponse* response) {
+  std::string id;
+  const auto world = FindOwner(request->name(), "barriers", false, &id);
+  return ArriveCall(context, world, worlds_->executor(), id, *request,
+                    response);
+}
+
+grpc::ServerUnaryReactor* FaultService::ListBarriers(
+    grpc::CallbackServerContext* context,
+    const v1::ListBarriersRequest* request,
+    v1::ListBarriersResponse* response) {
+  return OnWorld(context, FindParent(request->parent()),
+                 [request, response](HostedWorld& world) {
+                   return List(world, *request, response);
+                 });
+}
+
+grpc::ServerUnaryReactor* FaultService::PullSafetyLever(
+    grpc::CallbackServerContext* context,
+    const v1::PullSafetyLeverRequest* request,
+    v1::PullSafetyLeverResponse* response) {
+  return PullLeverCall(context, *worlds_, *leases_, *request, response);
+}
+
+grpc::ServerUnaryReactor* FaultService::LiftSafetyLever(
+    grpc::CallbackServerContext* context,
+    const v1::LiftSafetyLeverRequest* request,
+    v1::LiftSafetyLeverResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  response->set_lifted(worlds_->levers().Lift(request->client()));
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* FaultService::ListSafetyLevers(
+    grpc::CallbackServerContext* context,
+    const v1::ListSafetyLeversRequest* request,
+    v1::ListSafetyLeversResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(List(worlds_->levers(), *request, response)));
+  return reactor;
 }
 
 }  // namespace mmfault::api

@@ -17,14 +17,16 @@
 #include <string_view>
 
 #include "mmfault/v1/fault_service.grpc.pb.h"
+#include "server/host/lease_table.h"
 #include "server/host/world_table.h"
 
 namespace mmfault::api {
 
 class FaultService final : public v1::FaultService::CallbackService {
  public:
-  explicit FaultService(std::shared_ptr<host::WorldTable> worlds)
-      : worlds_(std::move(worlds)) {}
+  FaultService(std::shared_ptr<host::WorldTable> worlds,
+               std::shared_ptr<host::LeaseTable> leases)
+      : worlds_(std::move(worlds)), leases_(std::move(leases)) {}
 
   grpc::ServerUnaryReactor* ListFaultPoints(
       grpc::CallbackServerContext* context,
@@ -33,6 +35,9 @@ class FaultService final : public v1::FaultService::CallbackService {
   grpc::ServerUnaryReactor* ArmFault(grpc::CallbackServerContext* context,
                                      const v1::ArmFaultRequest* request,
                                      v1::ArmFaultResponse* response) override;
+  grpc::ServerUnaryReactor* ApplyPlan(grpc::CallbackServerContext* context,
+                                      const v1::ApplyPlanRequest* request,
+                                      v1::ApplyPlanResponse* response) override;
   grpc::ServerUnaryReactor* DisarmFault(
       grpc::CallbackServerContext* context,
       const v1::DisarmFaultRequest* request,
@@ -59,6 +64,32 @@ class FaultService final : public v1::FaultService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::SetCapabilityRequest* request,
       v1::SetCapabilityResponse* response) override;
+  grpc::ServerBidiReactor<v1::HoldLeaseRequest, v1::HoldLeaseResponse>*
+  HoldLease(grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* ListLeases(
+      grpc::CallbackServerContext* context,
+      const v1::ListLeasesRequest* request,
+      v1::ListLeasesResponse* response) override;
+  grpc::ServerUnaryReactor* ArriveAtBarrier(
+      grpc::CallbackServerContext* context,
+      const v1::ArriveAtBarrierRequest* request,
+      v1::ArriveAtBarrierResponse* response) override;
+  grpc::ServerUnaryReactor* ListBarriers(
+      grpc::CallbackServerContext* context,
+      const v1::ListBarriersRequest* request,
+      v1::ListBarriersResponse* response) override;
+  grpc::ServerUnaryReactor* PullSafetyLever(
+      grpc::CallbackServerContext* context,
+      const v1::PullSafetyLeverRequest* request,
+      v1::PullSafetyLeverResponse* response) override;
+  grpc::ServerUnaryReactor* LiftSafetyLever(
+      grpc::CallbackServerContext* context,
+      const v1::LiftSafetyLeverRequest* request,
+      v1::LiftSafetyLeverResponse* response) override;
+  grpc::ServerUnaryReactor* ListSafetyLevers(
+      grpc::CallbackServerContext* context,
+      const v1::ListSafetyLeversRequest* request,
+      v1::ListSafetyLeversResponse* response) override;
 
  private:
   using WorldPtr = std::shared_ptr<host::HostedWorld>;
@@ -71,6 +102,7 @@ class FaultService final : public v1::FaultService::CallbackService {
                                      std::string* id) const;
 
   const std::shared_ptr<host::WorldTable> worlds_;
+  const std::shared_ptr<host::LeaseTable> leases_;
 };
 
 }  // namespace mmfault::api

@@ -73,7 +73,8 @@ v1::WaitForHitResponse Look(host::HostedWorld& world, const Wait& wait) {
   answer.set_hit_count(static_cast<int64_t>(counts.hits));
   answer.set_step(static_cast<int64_t>(world.step()));
   answer.set_reached(counts.hits >= wait.hit);
-  for (const Held& held : HeldTasks(world.machine(), world.name())) {
+  for (const Held& held :
+       HeldTasks(world.machine(), world.faults(), world.name())) {
     if (held.point == wait.point) {
       *answer.mutable_hold() = held.hold;
       break;

@@ -15,6 +15,7 @@
 #include "server/api/task_service.h"
 #include "server/api/world_service.h"
 #include "server/host/executor.h"
+#include "server/host/lease_table.h"
 #include "server/host/run_table.h"
 #include "server/host/world_table.h"
 
@@ -32,6 +33,7 @@ struct Tables {
   explicit Tables(const host::Limits& limits)
       : executor(ExecutorThreads()), worlds(limits, &executor), runs(limits) {}
 
+  host::LeaseTable leases;  // used by the executor's timers
   host::Executor executor;
   host::WorldTable worlds;
   host::RunTable runs;
@@ -50,7 +52,8 @@ Services MakeServices(const host::Limits& limits) {
   made.services.push_back(std::make_unique<NotifierService>(
       worlds,
       [runs](const std::string& name) { return runs->FindSession(name); }));
-  made.services.push_back(std::make_unique<FaultService>(worlds));
+  made.services.push_back(std::make_unique<FaultService>(
+      worlds, std::shared_ptr<host::LeaseTable>(tables, &tables->leases)));
   made.services.push_back(std::make_unique<RunService>(runs));
   made.on_drain = [tables] {
     tables->worlds.Drain();

@@ -319,6 +319,9 @@ absl::Status Signal(HostedWorld& world, const std::string& id,
   }
   RETURN_IF_ERROR(host::CheckRange(request.at_lock(), 0, INT64_MAX, "at_lock"));
   RETURN_IF_ERROR(CheckAlive(world, *entry));
+  if (request.at_lock() != 0) {
+    RETURN_IF_ERROR(world.CheckLever(""));
+  }
   if (request.at_lock() != 0 && !WillLock(*entry)) {
     return base::WrongStateError(
         world.name() + "/tasks/" + id, "TASK_NOT_LOCKING",

@@ -13,6 +13,7 @@
 #include "server/api/protocol_info.h"
 #include "server/api/world_lookup.h"
 #include "server/base/error.h"
+#include "server/base/status_macros.h"
 #include "server/notifier/protocols.h"
 
 namespace mmfault::api {
@@ -191,7 +192,10 @@ grpc::ServerUnaryReactor* WorldService::ResetWorld(
     v1::ResetWorldResponse* response) {
   return OnWorldOnce(context, FindWorld(*worlds_, request->name(), "name"),
                      request, response,
-                     [request, response](HostedWorld& world) {
+                     [request, response](HostedWorld& world) -> absl::Status {
+                       if (world.arms_rules()) {
+                         RETURN_IF_ERROR(world.CheckLever(""));
+                       }
                        world.Reset(request->seed());
                        *response->mutable_world() = world.View();
                        return absl::OkStatus();

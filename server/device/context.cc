@@ -47,9 +47,15 @@ bool SignalledOrInterrupted(const sched::TaskRecord& task) {
 
 }  // namespace
 
-Task<> Prologue(device* dev, Method method, mm_struct* mm) {
+Task<> Prologue(device* dev, Method method, mm_struct* mm, uint64_t start,
+                uint64_t end) {
   dev->deliveries[static_cast<size_t>(method)] += 1;
-  co_await kernel::FaultPoint(faults::Point::kDeviceCallback);
+  co_await kernel::FaultPoint(faults::Point::kDeviceCallback,
+                              {.mm = mm == nullptr ? 0 : mm->object.id,
+                               .notifier = dev->mn.object.id,
+                               .event = static_cast<uint32_t>(method),
+                               .start = start,
+                               .end = end});
   for (uint32_t i = 0; i < dev->behaviour.yield_count; ++i) {
     co_await kernel::Yield("device_callback");
   }

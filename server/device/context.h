@@ -15,7 +15,8 @@
 namespace mmfault::device {
 
 // At the beginning of each method; counts the delivery. `mm` may be null.
-Task<> Prologue(device* dev, Method method, mm_struct* mm);
+Task<> Prologue(device* dev, Method method, mm_struct* mm, uint64_t start = 0,
+                uint64_t end = 0);
 
 // What it was told to answer to this delivery instead of 0.
 int AnswerOf(device* dev, Method method, bool blockable);

@@ -39,8 +39,9 @@ Task<int> TryEstablish(device* dev, mm_struct* mm, uint64_t address,
   if (dev->behaviour.retries_unlocked) {
     retry = Collided(dev, seq);
   }
-  co_await kernel::FaultPoint(faults::Point::kDeviceBeforeInstall,
-                              mm->object.id);
+  co_await kernel::FaultPoint(
+      faults::Point::kDeviceBeforeInstall,
+      kernel::At(mm, &dev->mn, address, address + mm::kPageSize));
   co_await kernel::spin_lock(&dev->lock, "device_map");
   if (!dev->behaviour.forgets_retry && !dev->behaviour.retries_unlocked) {
     retry = Collided(dev, seq);

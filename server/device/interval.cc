@@ -30,7 +30,8 @@ Task<bool> LockFor(device* dev, bool blockable) {
 
 // Up to where the passes part: false when it answers false.
 Task<bool> Begin(device* dev, const mmu_notifier_range* range) {
-  co_await Prologue(dev, Method::kIntervalInvalidate, range->mm);
+  co_await Prologue(dev, Method::kIntervalInvalidate, range->mm, range->start,
+                    range->end);
   const int rc = AnswerOf(dev, Method::kIntervalInvalidate, range->blockable);
   co_return rc >= 0;
 }
@@ -175,8 +176,9 @@ Task<int> TryEstablishInterval(device* dev, mm_struct* mm, uint64_t address,
     const uint64_t now = co_await notifier::mmu_interval_seq(sub);
     unchecked = now == seq;
   }
-  co_await kernel::FaultPoint(faults::Point::kDeviceBeforeInstall,
-                              mm->object.id);
+  co_await kernel::FaultPoint(
+      faults::Point::kDeviceBeforeInstall,
+      kernel::At(mm, &dev->mn, address, address + mm::kPageSize));
   co_await kernel::spin_lock(&dev->lock, "device_map");
   rc = co_await MapIfCurrent(dev, seq, unchecked, address, target, page_id,
                              write);

@@ -20,7 +20,8 @@ using notifier::mmu_notifier_ops;
 
 Task<int> Start(mmu_notifier* mn, const mmu_notifier_range* range) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kInvalidateRangeStart, range->mm);
+  co_await Prologue(dev, Method::kInvalidateRangeStart, range->mm, range->start,
+                    range->end);
   const int rc = AnswerOf(dev, Method::kInvalidateRangeStart, range->blockable);
   if (rc != 0) {
     co_return rc;
@@ -41,7 +42,8 @@ Task<int> Start(mmu_notifier* mn, const mmu_notifier_range* range) {
 
 Task<> End(mmu_notifier* mn, const mmu_notifier_range* range) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kInvalidateRangeEnd, range->mm);
+  co_await Prologue(dev, Method::kInvalidateRangeEnd, range->mm, range->start,
+                    range->end);
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_end");
   CountEnd(dev, range);
   if (dev->behaviour.drops_at_end) {
@@ -53,7 +55,8 @@ Task<> End(mmu_notifier* mn, const mmu_notifier_range* range) {
 
 Task<> Page(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kInvalidatePage, mm);
+  co_await Prologue(dev, Method::kInvalidatePage, mm, address,
+                    address + mm::kPageSize);
   co_await kernel::spin_lock(&dev->lock, "device_invalidate_page");
   dev->invalidate_seq += 1;
   if (!dev->behaviour.forgets_invalidate) {
@@ -81,7 +84,7 @@ Task<> LockOtherMm(const device* dev) {
 
 Task<> Release(mmu_notifier* mn, mm_struct* mm) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kRelease, mm);
+  co_await Prologue(dev, Method::kRelease, mm, 0, UINT64_MAX);
   co_await LockOtherMm(dev);
   co_await kernel::spin_lock(&dev->lock, "device_release");
   dev->stopped = true;
@@ -101,7 +104,7 @@ Task<> Release(mmu_notifier* mn, mm_struct* mm) {
 // start, and ignores it.
 Task<> EmmStop(mmu_notifier* mn, mm_struct* mm) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kEmmStop, mm);
+  co_await Prologue(dev, Method::kEmmStop, mm, 0, UINT64_MAX);
   co_await kernel::spin_lock(&dev->lock, "device_emm_stop");
   dev->invalidate_count += 1;
   dev->emm_stops += 1;
@@ -113,7 +116,7 @@ Task<> EmmStop(mmu_notifier* mn, mm_struct* mm) {
 
 Task<> EmmStart(mmu_notifier* mn, mm_struct* mm) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kEmmStart, mm);
+  co_await Prologue(dev, Method::kEmmStart, mm, 0, UINT64_MAX);
   co_await kernel::spin_lock(&dev->lock, "device_emm_start");
   if (dev->emm_stops != 0) {
     dev->emm_stops -= 1;

@@ -15,7 +15,7 @@ namespace {
 Task<> InvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
                        uint64_t end) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kInvalidateRange, mm);
+  co_await Prologue(dev, Method::kInvalidateRange, mm, start, end);
   co_await kernel::spin_lock(&dev->lock, "device_flush");
   dev->invalidate_seq += 1;
   if (!dev->behaviour.forgets_invalidate) {
@@ -31,7 +31,8 @@ Task<> InvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
 Task<> ChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
                  mm::page* /*target*/) {
   device* dev = DeviceOf(mn);
-  co_await Prologue(dev, Method::kChangePte, mm);
+  co_await Prologue(dev, Method::kChangePte, mm, address,
+                    address + mm::kPageSize);
   co_await kernel::spin_lock(&dev->lock, "device_change_pte");
   co_await DropLocked(dev, address, address + mm::kPageSize);
   co_await kernel::spin_unlock(&dev->lock, "device_change_pte");

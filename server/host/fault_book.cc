@@ -18,13 +18,6 @@
 namespace mmfault::host {
 namespace {
 
-bool Holds(const faults::Rule& rule) {
-  return std::any_of(rule.terms.begin(), rule.terms.end(),
-                     [](const faults::Term& term) {
-                       return term.action.kind == faults::ActionKind::kHold;
-                     });
-}
-
 std::string Canonical(const std::string& trigger) {
   const absl::StatusOr<faults::Trigger> parsed = faults::ParseTrigger(trigger);
   CHECK(parsed.ok());  // it has become a rule
@@ -49,64 +42,111 @@ std::string FaultBook::NameOf(const std::string& id) const {
   return world_ + "/faults/" + id;
 }
 
-absl::Status FaultBook::Check(const std::string& id,
-                              const v1::Fault& fault) const {
+absl::Status FaultBook::Check(const WantedFault& wanted,
+                              const Drafts& others) const {
+  const std::string& id = wanted.id;
   if (!id.empty()) {
     RETURN_IF_ERROR(CheckId(id, "fault_id"));
-    if (entries_.count(id) != 0) {
+    const bool taken =
+        entries_.contains(id) ||
+        std::any_of(others.begin(), others.end(),
+                    [&id](const Draft& other) { return other.id == id; });
+    if (taken) {
       return AlreadyExists("fault", "FAULT_EXISTS", NameOf(id));
     }
   }
-  if (fault.rules().empty()) {
-    return base::InvalidFieldError("fault.rules", "FIELD_MISSING",
+  if (wanted.fault.rules().empty()) {
+    return base::InvalidFieldError(wanted.field + ".rules", "FIELD_MISSING",
                                    "a fault has at least one rule");
   }
-  RETURN_IF_ERROR(
-      CheckQuota(NameOf(id), "max_rules", kMaxRules, fault.rules_size()));
-  return CheckQuota(world_, "max_faults", kMaxFaults,
-                    static_cast<int64_t>(entries_.size()) + 1);
+  return CheckQuota(NameOf(id), "max_rules", kMaxRules,
+                    wanted.fault.rules_size());
 }
 
-absl::StatusOr<v1::Fault> FaultBook::Arm(scenario::Machine* machine,
-                                         const std::string& id,
-                                         const v1::Fault& fault,
-                                         bool validate_only) {
-  RETURN_IF_ERROR(Check(id, fault));
-  // All of them are made before any is armed.
-  std::vector<faults::Rule> rules;
-  Entry entry;
-  for (int i = 0; i < fault.rules_size(); ++i) {
-    ASSIGN_OR_RETURN(
-        faults::Rule rule,
-        scenario::CompileRule(*machine, fault.rules(i),
-                              "fault.rules[" + std::to_string(i) + "]"));
-    rules.push_back(std::move(rule));
-    v1::FaultRule& kept = *entry.fault.add_rules();
-    kept = fault.rules(i);
-    kept.set_trigger(Canonical(kept.trigger()));
-  }
-  std::string chosen = id;
-  while (chosen.empty() || entries_.count(chosen) != 0) {
-    chosen = "fault-" + std::to_string(next_number_);
-    next_number_ += validate_only ? 0 : 1;
-    if (validate_only) {
-      break;
+absl::StatusOr<FaultBook::Draft> FaultBook::Resolve(
+    const scenario::Machine& machine, const WantedFault& wanted,
+    const ClientNumber& client_number) const {
+  Draft draft;
+  draft.id = wanted.id;
+  draft.entry.fault = wanted.fault;
+  draft.entry.lease = wanted.lease.serial;
+  for (int i = 0; i < wanted.fault.rules_size(); ++i) {
+    v1::FaultRule& rule = *draft.entry.fault.mutable_rules(i);
+    const std::string field =
+        wanted.field + ".rules[" + std::to_string(i) + "]";
+    uint32_t client = 0;
+    if (!rule.client().empty()) {
+      client = client_number(rule.client());
+      if (client == 0) {
+        return base::MissingResourceError(
+            rule.client(), "CLIENT_NOT_FOUND",
+            "no client \"" + rule.client() + "\" is attached",
+            {{"name", rule.client()}, {"field", field + ".client"}});
+      }
     }
+    ASSIGN_OR_RETURN(faults::Rule made,
+                     scenario::CompileRule(machine, rule, field, client));
+    draft.rules.push_back(std::move(made));
+    rule.set_trigger(Canonical(rule.trigger()));
   }
-  entry.fault.set_name(NameOf(chosen));
-  entry.fault.set_client(fault.client());
-  entry.fault.set_armed_at_step(
-      static_cast<int64_t>(machine->world().state().step_count.get()));
-  if (validate_only) {
-    return entry.fault;
+  return draft;
+}
+
+// Numbers that a dry run shows are given out again.
+void FaultBook::ChooseIds(Drafts* drafts) {
+  for (Draft& draft : *drafts) {
+    while (draft.id.empty()) {
+      std::string id = "fault-" + std::to_string(next_number_++);
+      const bool taken =
+          entries_.contains(id) ||
+          std::any_of(drafts->begin(), drafts->end(),
+                      [&id](const Draft& other) { return other.id == id; });
+      draft.id = taken ? "" : std::move(id);
+    }
+    draft.entry.fault.set_name(NameOf(draft.id));
   }
-  sched::World::Scope scope(&machine->world());
-  for (faults::Rule& rule : rules) {
-    entry.rules.push_back(machine->world().faults().Arm(std::move(rule)));
+}
+
+absl::StatusOr<std::vector<v1::Fault>> FaultBook::Arm(
+    scenario::Machine* machine, const std::vector<WantedFault>& wanted,
+    const ClientNumber& client_number, bool dry_run) {
+  RETURN_IF_ERROR(
+      CheckQuota(world_, "max_faults", kMaxFaults,
+                 static_cast<int64_t>(entries_.size() + wanted.size())));
+  // All of them are made before any is armed.
+  Drafts drafts;
+  for (const WantedFault& one : wanted) {
+    RETURN_IF_ERROR(Check(one, drafts));
+    ASSIGN_OR_RETURN(Draft draft, Resolve(*machine, one, client_number));
+    drafts.push_back(std::move(draft));
   }
-  std::erase(disarmed_, chosen);
-  const Entry& added = entries_[chosen] = std::move(entry);
-  return View(*machine, added);
+  const int64_t next_number = next_number_;
+  ChooseIds(&drafts);
+  std::vector<v1::Fault> views;
+  const auto step =
+      static_cast<int64_t>(machine->world().state().step_count.get());
+  if (dry_run) {
+    next_number_ = next_number;
+  } else if (!drafts.empty()) {
+    epoch_ += 1;
+  }
+  const sched::World::Scope scope(&machine->world());
+  for (Draft& draft : drafts) {
+    draft.entry.fault.set_armed_at_step(step);
+    draft.entry.fault.set_epoch(epoch_);
+    if (dry_run) {
+      views.push_back(std::move(draft.entry.fault));
+      continue;
+    }
+    for (faults::Rule& rule : draft.rules) {
+      draft.entry.rules.push_back(
+          machine->world().faults().Arm(std::move(rule)));
+    }
+    std::erase(disarmed_, draft.id);
+    const Entry& added = entries_[draft.id] = std::move(draft.entry);
+    views.push_back(View(*machine, added));
+  }
+  return views;
 }
 
 v1::Fault FaultBook::View(scenario::Machine& machine,
@@ -124,21 +164,16 @@ v1::Fault FaultBook::View(scenario::Machine& machine,
   return view;
 }
 
-v1::Fault FaultBook::Remove(scenario::Machine* machine, const std::string& id) {
+v1::Fault FaultBook::Remove(scenario::Machine* machine, const std::string& id,
+                            int* resumed) {
   const auto it = entries_.find(id);
   CHECK(it != entries_.end());
   v1::Fault last = View(*machine, it->second);
   sched::World& world = machine->world();
-  sched::World::Scope scope(&world);
-  for (const uint32_t number : it->second.rules) {
-    const faults::Rule* rule = world.faults().Find(number);
-    const faults::Point point = rule->point;
-    const int slot = rule->task;
-    const bool holds = Holds(*rule);
-    world.faults().Disarm(number);
-    if (holds) {
-      kernel::ResumeHeld(&world, point, slot);
-    }
+  const sched::World::Scope scope(&world);
+  for (const uint32_t rule : it->second.rules) {
+    world.faults().Disarm(rule);
+    *resumed += kernel::ResumeHeldBy(&world, rule);
   }
   entries_.erase(it);
   disarmed_.push_back(id);
@@ -151,8 +186,10 @@ v1::Fault FaultBook::Remove(scenario::Machine* machine, const std::string& id) {
 absl::StatusOr<std::vector<v1::Fault>> FaultBook::Disarm(
     scenario::Machine* machine, const std::string& id) {
   std::vector<v1::Fault> gone;
-  if (entries_.count(id) != 0) {
-    gone.push_back(Remove(machine, id));
+  if (entries_.contains(id)) {
+    int resumed = 0;
+    gone.push_back(Remove(machine, id, &resumed));
+    epoch_ += 1;
   } else if (std::find(disarmed_.begin(), disarmed_.end(), id) ==
              disarmed_.end()) {
     return NotFound("fault", "FAULT_NOT_FOUND", NameOf(id));
@@ -160,21 +197,17 @@ absl::StatusOr<std::vector<v1::Fault>> FaultBook::Disarm(
   return gone;
 }
 
-std::vector<v1::Fault> FaultBook::DisarmAll(scenario::Machine* machine) {
-  std::vector<v1::Fault> gone;
+Disarmed FaultBook::DisarmThose(scenario::Machine* machine,
+                                const Wanted& wanted) {
+  Disarmed gone;
   for (const std::string& id : Ids()) {
-    gone.push_back(Remove(machine, id));
-  }
-  return gone;
-}
-
-void FaultBook::DisarmClient(scenario::Machine* machine,
-                             const std::string& client) {
-  for (const std::string& id : Ids()) {
-    if (entries_.at(id).fault.client() == client) {
-      Remove(machine, id);
+    const Entry& entry = entries_.at(id);
+    if (wanted(entry.fault, entry.lease)) {
+      gone.faults.push_back(Remove(machine, id, &gone.resumed));
     }
   }
+  epoch_ += gone.faults.empty() ? 0 : 1;
+  return gone;
 }
 
 absl::StatusOr<v1::Fault> FaultBook::Get(scenario::Machine& machine,
@@ -194,7 +227,18 @@ std::vector<std::string> FaultBook::Ids() const {
   return ids;
 }
 
+const v1::Fault* FaultBook::OfRule(uint32_t rule) const {
+  for (const auto& [id, entry] : entries_) {
+    if (std::find(entry.rules.begin(), entry.rules.end(), rule) !=
+        entry.rules.end()) {
+      return &entry.fault;
+    }
+  }
+  return nullptr;
+}
+
 void FaultBook::Clear() {
+  epoch_ += entries_.empty() ? 0 : 1;
   entries_.clear();
   disarmed_.clear();
 }

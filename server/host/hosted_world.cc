@@ -203,6 +203,7 @@ void HostedWorld::FailEverything(const absl::Status& status) {
   for (TaskEntry::Waiter& waiter : tasks_.TakeAll()) {
     waiter.done(status, nullptr);
   }
+  barriers_.Fail(status);
   std::map<std::string, Joined> joined;
   joined.swap(in_flight_);
   for (auto& [id, call] : joined) {

@@ -47,9 +47,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mmfault/v1/world_service.pb.h"
+#include "server/host/barrier_book.h"
 #include "server/host/event_ring.h"
 #include "server/host/executor.h"
 #include "server/host/fault_book.h"
+#include "server/host/lease_table.h"
 #include "server/host/remote_session.h"
 #include "server/host/request_cache.h"
 #include "server/host/task_book.h"
@@ -57,6 +59,8 @@
 #include "server/scenario/machine.h"
 
 namespace mmfault::host {
+
+class SafetyLevers;
 
 // Takes an answer, once.
 template <typename T>
@@ -69,6 +73,7 @@ struct WorldPlan {
   v1::Scenario scenario;       // empty when the world starts empty
   const notifier::Protocol* protocol = nullptr;
   int64_t max_clients = 1024;
+  std::shared_ptr<const SafetyLevers> levers;  // null: there are none
 };
 
 // Uniform choice, counted.
@@ -134,6 +139,7 @@ class HostedWorld final : public RemoteSession,
   TaskBook& tasks() { return tasks_; }
   EventRing& events() { return events_; }
   FaultBook& faults() { return faults_; }
+  BarrierBook& barriers() { return barriers_; }
   bool HasClient(const std::string& id) const {
     return FindClient(id) != nullptr;
   }
@@ -186,6 +192,20 @@ class HostedWorld final : public RemoteSession,
   // RESOURCE_EXHAUSTED when no task can be made.
   absl::Status CheckTaskRoom() const;
 
+  // Arms all of them, or none. `leases` are those that faults may name.
+  absl::StatusOr<std::vector<v1::Fault>> ArmFaults(
+      LeaseTable* leases, std::vector<WantedFault> wanted, bool dry_run);
+  // Disarms, resumes, and lets a FREE_RUNNING world go on.
+  Disarmed DisarmThose(const FaultBook::Wanted& wanted);
+  void EndLease(uint64_t serial);
+  // A safety lever was pulled: disarms what the client holds; empty: all that
+  // is armed, by whomever.
+  Disarmed StopFaults(const std::string& client);
+  // FAILED_PRECONDITION (SAFETY_LEVER_PULLED) when the client may not arm.
+  absl::Status CheckLever(const std::string& client) const;
+  // Whether the world's scenario arms rules.
+  bool arms_rules() const { return !plan_.scenario.fault().empty(); }
+
   void Advance(const v1::AdvanceWorldRequest& request,
                Done<v1::AdvanceWorldResponse> done);
   void Reset(int64_t seed);
@@ -218,6 +238,7 @@ class HostedWorld final : public RemoteSession,
     std::shared_ptr<ClientStream> stream;
     std::string task;         // `attach-N`
     std::string detach_task;  // `detach-N`
+    uint32_t number = 0;      // N
     bool want_violations = false;
     // The runner's.
     bool gone = false;
@@ -307,6 +328,9 @@ class HostedWorld final : public RemoteSession,
   void AwaitAck();
   void RunAtOnce(const scenario::Program* program);
   void RunDeferredCalls();
+
+  // --- Faults (world_faults.cc)
+  absl::Status FindHolder(LeaseTable* leases, WantedFault* wanted);
 
   // --- What comes out (world_notes.cc)
   void OnStepDone(const scenario::Program& program,
@@ -405,6 +429,7 @@ class HostedWorld final : public RemoteSession,
   TaskBook tasks_;
   EventRing events_;
   FaultBook faults_{name()};
+  BarrierBook barriers_{name()};
   std::vector<Message> mail_;  // being handled
   std::vector<Note> notes_;
   std::vector<Note> delivered_;  // being delivered; its memory is used again

@@ -82,6 +82,7 @@ absl::StatusOr<HostedWorld::ClientPtr> HostedWorld::Enter(
   ++streams_ever_;
   client->task = "attach-" + number;
   client->detach_task = "detach-" + number;
+  client->number = static_cast<uint32_t>(streams_ever_);
   client->want_violations = hello.want_violations();
   client->stream = std::move(stream);
   clients_[client->id] = client;
@@ -354,6 +355,8 @@ absl::Status HostedWorld::StartCall(const ClientPtr& client,
   ASSIGN_OR_RETURN(scenario::Program * program, StandingTask(id, false));
   if (is_new) {
     client->tasks.push_back(id);
+    const sched::World::Scope scope(&world());
+    program->task->client = client->number;
   }
   RETURN_IF_ERROR(
       StartStep(program, call.step(), "call.step", 0,

@@ -49,7 +49,9 @@ void HostedWorld::Lose(const ClientPtr& client) {
   for (const auto& hook : lost_hooks_) {
     hook(client->id);
   }
-  faults_.DisarmClient(machine_.get(), client->id);
+  DisarmThose([&client](const v1::Fault& fault, uint64_t lease) {
+    return lease == 0 && fault.client() == client->id;
+  });
   AllowSteps(0);
   if (lost_client_policy_ != v1::LOST_CLIENT_POLICY_KEEP) {
     std::vector<int64_t> unanswered;

@@ -431,7 +431,7 @@ void HostedWorld::StandAt(uint32_t rule, Response* response) {
   for (uint64_t held = HeldTasks(world()); held != 0; held &= held - 1) {
     const int slot = std::countr_zero(held);
     const sched::TaskRecord& task = world().task(slot);
-    const auto point = static_cast<faults::Point>(task.op_arg - 1);
+    const faults::Point point = kernel::HeldAtOf(task)->point;
     response->set_task(machine_->NameOf(task.object.id));
     response->set_point(std::string(faults::InfoOf(point).name));
     const faults::Rule* mine =

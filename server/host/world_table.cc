@@ -200,6 +200,7 @@ absl::StatusOr<WorldPlan> WorldTable::MakePlan(
     plan.settings.set_seed(static_cast<int64_t>(DrawSeed()));
   }
   plan.max_clients = limits_.max_clients_per_world;
+  plan.levers = levers_;
   return plan;
 }
 
@@ -234,6 +235,13 @@ absl::StatusOr<std::shared_ptr<HostedWorld>> WorldTable::Create(
   absl::StatusOr<std::shared_ptr<HostedWorld>> world =
       HostedWorld::Create(std::move(plan), executor_);
   const std::lock_guard<std::mutex> lock(mutex_);
+  // Whoever pulls the lever from here on finds the world in the table.
+  if (world.ok() && (*world)->arms_rules()) {
+    const absl::Status may_arm = levers_->Check("");
+    if (!may_arm.ok()) {
+      world = may_arm;
+    }
+  }
   if (world.ok()) {
     worlds_[id] = *world;
   } else {

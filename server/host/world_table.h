@@ -24,6 +24,7 @@
 #include "server/host/hosted_world.h"
 #include "server/host/limits.h"
 #include "server/host/request_cache.h"
+#include "server/host/safety_levers.h"
 
 namespace mmfault::host {
 
@@ -52,6 +53,8 @@ class WorldTable {
   // For CreateWorld and DeleteWorld; each world has one for the rest.
   RequestCache& requests() { return requests_; }
   Executor* executor() const { return executor_; }
+  // Of the whole server.
+  SafetyLevers& levers() { return *levers_; }
   const Limits& limits() const { return limits_; }
 
   // What a world gets that asks for nothing, and the most it gets: the fields
@@ -66,6 +69,8 @@ class WorldTable {
   const Limits limits_;
   Executor* const executor_;
   RequestCache requests_;
+  const std::shared_ptr<SafetyLevers> levers_ =
+      std::make_shared<SafetyLevers>();
 
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<HostedWorld>> worlds_;  // null: being

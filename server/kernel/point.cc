@@ -4,13 +4,22 @@
 #include "server/kernel/point.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "server/kernel/signal.h"
 
 namespace mmfault::kernel {
 namespace {
 
-// A held task waits for its op_arg to be cleared from outside.
+// A held task's op_arg says where it is and why.
+constexpr uint64_t kPointMask = 0xffff;
+constexpr int kRuleShift = 16;
+uint64_t HoldArg(const HeldAt& held) {
+  return (static_cast<uint64_t>(held.point) + 1) | uint64_t{held.rule}
+                                                       << kRuleShift;
+}
+
+// It waits for it to be cleared from outside.
 bool HoldOver(const sched::TaskRecord& task) { return task.op_arg == 0; }
 
 }  // namespace
@@ -78,16 +87,19 @@ int InjectHere(faults::Point point, uint32_t mm) {
   if (!ThisWorld()->faults().armed(point)) [[likely]] {
     return 0;
   }
-  return Apply(ThisWorld()->EvaluatePoint(point, mm), mm);
+  uint32_t rule = 0;
+  return Apply(ThisWorld()->EvaluatePoint(point, {.mm = mm}, &rule), mm);
 }
 
-void FaultPoint::Evaluate(faults::Point point, uint32_t mm) {
-  const faults::Action action = ThisWorld()->EvaluatePoint(point, mm);
+void FaultPoint::Evaluate(faults::Point point,
+                          const faults::PointPlace& place) {
+  const faults::Action action =
+      ThisWorld()->EvaluatePoint(point, place, &rule_);
   point_ = point;
   hold_ = action.kind == faults::ActionKind::kHold;
   ready_ = !hold_ && action.kind != faults::ActionKind::kYield;
   yields_ = static_cast<uint32_t>(std::max<int64_t>(action.arg, 1));
-  error_ = ready_ ? Apply(action, mm) : 0;
+  error_ = ready_ ? Apply(action, place.mm) : 0;
   if (hold_) {
     ThisWorld()->RequestStop();
   }
@@ -99,26 +111,53 @@ void FaultPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
                      faults::InfoOf(point_).name.data()};
   if (hold_) {
     ThisWorld()->Publish(op, nullptr, HoldOver, nullptr,
-                         static_cast<uint64_t>(point_) + 1);
+                         HoldArg({.point = point_, .rule = rule_}));
   } else {
     ThisWorld()->Publish(op);
     Current()->yields_left = yields_ - 1;
   }
 }
 
-int ResumeHeld(sched::World* world, faults::Point point, int slot) {
+std::optional<HeldAt> HeldAtOf(const sched::TaskRecord& task) {
+  if (task.op_kind != trace::OpKind::kHold || task.op_arg == 0) {
+    return std::nullopt;
+  }
+  const uint64_t arg = task.op_arg;
+  return HeldAt{.point = static_cast<faults::Point>((arg & kPointMask) - 1),
+                .rule = static_cast<uint32_t>(arg >> kRuleShift)};
+}
+
+namespace {
+
+template <typename Wanted>
+int ResumeThose(sched::World* world, Wanted wanted) {
   int resumed = 0;
   for (uint64_t rest = world->state().alive; rest != 0; rest &= rest - 1) {
     sched::TaskRecord& task = world->task(std::countr_zero(rest));
-    if (task.op_kind == trace::OpKind::kHold &&
-        task.op_arg == static_cast<uint64_t>(point) + 1 &&
-        (slot < 0 || slot == task.slot)) {
+    const std::optional<HeldAt> held = HeldAtOf(task);
+    if (held.has_value() && wanted(task, *held)) {
       task.op_arg = 0;
       world->ReevaluateTask(task.slot);
       ++resumed;
     }
   }
   return resumed;
+}
+
+}  // namespace
+
+int ResumeHeld(sched::World* world, faults::Point point, int slot) {
+  return ResumeThose(
+      world, [point, slot](const sched::TaskRecord& task, const HeldAt& held) {
+        return held.point == point && (slot < 0 || slot == task.slot);
+      });
+}
+
+int ResumeHeldBy(sched::World* world, uint32_t rule) {
+  return ResumeThose(world,
+                     [rule](const sched::TaskRecord&, const HeldAt& held) {
+                       return held.rule == rule;
+                     });
 }
 
 }  // namespace mmfault::kernel

@@ -13,6 +13,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 #include "faults/points.h"
@@ -142,18 +143,34 @@ void might_sleep();
 // capability and teardown act; hold and yield do not. Returns an errno or 0.
 int InjectHere(faults::Point point, uint32_t mm = 0);
 
+// A point's place: about an mm and addresses, or a notifier of it.
+template <typename Mm>
+faults::PointPlace At(const Mm* mm, uint64_t start, uint64_t end) {
+  return {.mm = mm->object.id, .start = start, .end = end};
+}
+template <typename Mm, typename Mn>
+faults::PointPlace At(const Mm* mm, const Mn* mn, uint64_t start = 0,
+                      uint64_t end = 0) {
+  return {.mm = mm->object.id,
+          .notifier = mn->object.id,
+          .start = start,
+          .end = end};
+}
+
 // A fault point: free unless a rule is armed there. Returns an errno to inject,
 // or 0. Suspends only when a rule holds or yields there.
 class [[nodiscard]] FaultPoint {
  public:
   // Evaluated here rather than in await_ready(), so that a disarmed point
   // stores nothing: stores into the frame would be half of what it costs.
-  explicit FaultPoint(faults::Point point, uint32_t mm = 0) {
+  explicit FaultPoint(faults::Point point, uint32_t mm = 0)
+      : FaultPoint(point, faults::PointPlace{.mm = mm}) {}
+  FaultPoint(faults::Point point, const faults::PointPlace& place) {
     if (!ThisWorld()->faults().armed(point)) [[likely]] {
       ready_ = true;
       error_ = 0;
     } else {
-      Evaluate(point, mm);
+      Evaluate(point, place);
     }
   }
 
@@ -162,18 +179,29 @@ class [[nodiscard]] FaultPoint {
   int await_resume() const noexcept { return error_; }
 
  private:
-  void Evaluate(faults::Point point, uint32_t mm);  // sets all members
+  // Sets all members.
+  void Evaluate(faults::Point point, const faults::PointPlace& place);
 
   bool ready_;  // the task goes straight on
   bool hold_;
   faults::Point point_;
   int error_;
   uint32_t yields_;  // scheduling points to give away, if it yields
+  uint32_t rule_;    // which has it stop
 };
+
+// Where a task is held, and by which rule; nothing for one that is not.
+struct HeldAt {
+  faults::Point point = faults::Point::kCount;
+  uint32_t rule = 0;
+};
+std::optional<HeldAt> HeldAtOf(const sched::TaskRecord& task);
 
 // Resumes tasks that are held at a point; those of `slot` only unless -1.
 // Returns how many.
 int ResumeHeld(sched::World* world, faults::Point point, int slot);
+// Resumes all tasks that a rule holds, armed still or not. Returns how many.
+int ResumeHeldBy(sched::World* world, uint32_t rule);
 
 }  // namespace mmfault::kernel
 

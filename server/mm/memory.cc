@@ -161,7 +161,8 @@ sched::Task<> zap_page_range(vm_area_struct* vma, uint64_t start, uint64_t end,
     co_return;
   }
   co_await NotifyRangeStart(&range);
-  co_await kernel::FaultPoint(faults::Point::kZapAfterStart, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kZapAfterStart,
+                              kernel::At(mm, start, end));
   co_await unmap_single_vma(vma, start, end, &tlb, details);
   if (era().zap_frees_before_end) {
     co_await tlb_finish_mmu(&tlb);

@@ -99,9 +99,11 @@ sched::Task<> unmap_region(mm_struct* mm, vm_area_struct* first, uint64_t start,
   mmu_notifier_range range = RangeOf(first, start, end, Event::kUnmap);
   mmu_gather tlb;
   co_await NotifyRangeStart(&range);
-  co_await kernel::FaultPoint(faults::Point::kUnmapAfterStart, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kUnmapAfterStart,
+                              kernel::At(mm, start, end));
   co_await ZapAll(first, &tlb);
-  co_await kernel::FaultPoint(faults::Point::kUnmapBeforeEnd, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kUnmapBeforeEnd,
+                              kernel::At(mm, start, end));
   if (!era().unmap_frees_before_end) {
     co_await NotifyRangeEnd(&range);
   }

@@ -131,7 +131,8 @@ sched::Task<> UnmapOne(vm_area_struct* vma, page* p, uint64_t address,
     co_await NotifyRangeStart(&range);
   }
   co_await kernel::spin_lock(&mm->page_table_lock, "try_to_unmap_one");
-  co_await kernel::FaultPoint(faults::Point::kRmapBeforeClear, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRmapBeforeClear,
+                              kernel::At(mm, address, address + kPageSize));
   co_await PtePoint(mm, address, "ptep_clear_flush");
   const bool mapped = Maps(vma, address, p);
   if (mapped) {

@@ -85,7 +85,8 @@ Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
   }
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateStart,
-                              range->mm->object.id);
+                              Place(mn, Method::kInvalidateRangeStart,
+                                    range->mm, range->start, range->end));
   co_await Enter(mn, Method::kInvalidateRangeStart, range->start, range->end);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kInvalidateRangeStart);
@@ -109,7 +110,8 @@ Task<> CallInvalidateRangeEnd(mmu_notifier* mn,
   }
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateEnd,
-                              range->mm->object.id);
+                              Place(mn, Method::kInvalidateRangeEnd, range->mm,
+                                    range->start, range->end));
   co_await Enter(mn, Method::kInvalidateRangeEnd, range->start, range->end);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kInvalidateRangeEnd);
@@ -164,7 +166,7 @@ Task<> CallRelease(mmu_notifier* mn, mm_struct* mm) {
   }
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kReleaseBeforeCallback,
-                              mm->object.id);
+                              Place(mn, Method::kRelease, mm, 0, UINT64_MAX));
   co_await Enter(mn, Method::kRelease, 0, UINT64_MAX);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kRelease);

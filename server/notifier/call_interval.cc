@@ -36,7 +36,8 @@ Task<> EnterInvalidate(mmu_interval_notifier* sub,
   mmu_notifier* mn = sub->mn;
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateStart,
-                              range->mm->object.id);
+                              Place(mn, Method::kIntervalInvalidate, range->mm,
+                                    range->start, range->end));
   co_await Enter(mn, Method::kIntervalInvalidate, range->start, range->end);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kIntervalInvalidate);

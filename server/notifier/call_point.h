@@ -34,6 +34,17 @@ struct CallbackPoint : kernel::Point {
   }
 };
 
+// What the fault point before it is about.
+inline faults::PointPlace Place(const mmu_notifier* mn, Method method,
+                                const mm_struct* mm, uint64_t start,
+                                uint64_t end) {
+  return {.mm = mm->object.id,
+          .notifier = mn->object.id,
+          .event = static_cast<uint32_t>(method),
+          .start = start,
+          .end = end};
+}
+
 inline CallbackPoint Enter(mmu_notifier* mn, Method method, uint64_t start,
                            uint64_t end) {
   return {{{trace::OpKind::kCallback, trace::Access::kWrite, mn->object.key(),

@@ -40,7 +40,8 @@ Task<int> Register(const Protocol& protocol, mmu_notifier* mn, mm_struct* mm,
   }
   const Ledger before = EnterCall(mn);
   const Registration was = mn->registration;
-  co_await kernel::FaultPoint(faults::Point::kRegisterEnter, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterEnter,
+                              kernel::At(mm, mn));
   co_await kernel::CheckLive(mm->object, Cause::kFreedObjectUsed);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   if (kernel::ThisWorld()->pso() && was == Registration::kNever) {
@@ -71,7 +72,8 @@ Task<int> Unregister(const Protocol& protocol, mmu_notifier* mn,
     co_return -EOPNOTSUPP;
   }
   const Ledger before = EnterCall(mn);
-  co_await kernel::FaultPoint(faults::Point::kUnregisterEnter, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kUnregisterEnter,
+                              kernel::At(mm, mn));
   co_await kernel::CheckLive(mm->object, Cause::kFreedObjectUsed);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   const int rc = co_await protocol.mmu_notifier_unregister(mn, mm);

@@ -24,7 +24,8 @@ Task<int> Get(const Protocol& protocol, const mmu_notifier_ops* ops,
 Task<> Put(const Protocol& protocol, mmu_notifier* mn) {
   const Ledger before = EnterCall(mn);
   mm_struct* mm = mn->mm;
-  co_await kernel::FaultPoint(faults::Point::kUnregisterEnter, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kUnregisterEnter,
+                              kernel::At(mm, mn));
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
   co_await protocol.mmu_notifier_put(mn);

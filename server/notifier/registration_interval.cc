@@ -19,7 +19,8 @@ Task<int> Insert(const Protocol& protocol, mmu_interval_notifier* sub,
   mmu_notifier* mn = sub->mn;
   const Ledger before = EnterCall(mn);
   const Registration was = mn->registration;
-  co_await kernel::FaultPoint(faults::Point::kRegisterEnter, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterEnter,
+                              kernel::At(mm, mn));
   co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   BeginRegistration(mn);
@@ -37,7 +38,8 @@ Task<> Remove(const Protocol& protocol, mmu_interval_notifier* sub) {
   mmu_notifier* mn = sub->mn;
   mm_struct* mm = sub->mm;
   const Ledger before = EnterCall(mn);
-  co_await kernel::FaultPoint(faults::Point::kUnregisterEnter, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kUnregisterEnter,
+                              kernel::At(mm, mn));
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
   co_await protocol.mmu_interval_notifier_remove(sub);

@@ -67,10 +67,13 @@ absl::Status AddNotifier(Machine* machine, const v1::NotifierSetup& setup,
 absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
                                  const Bounds& bounds, std::string_view field);
 
-// A rule ready to be armed in the machine's world.
+// A rule ready to be armed in the machine's world. `client` is what
+// sched::TaskRecord::client says of the client that the rule names; 0 where
+// there are no clients.
 absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
                                          const v1::FaultRule& rule,
-                                         std::string_view field);
+                                         std::string_view field,
+                                         uint32_t client = 0);
 // Arms a rule; returns its id in the world's registry.
 absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
                                  std::string_view field);

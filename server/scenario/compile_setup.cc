@@ -394,9 +394,69 @@ absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
   return program;
 }
 
+namespace {
+
+// A filter that no pass of the point can satisfy.
+absl::Status NoSuchThingHere(const v1::FaultRule& rule, std::string_view field,
+                             const char* filter, const char* about) {
+  const std::string place = Join(field, filter);
+  return InvalidFieldError(
+      place, "UNSUPPORTED_SETTING",
+      rule.point() + " is about no " + about + ", so the rule could never act",
+      {{"field", place}, {"point", rule.point()}});
+}
+
+absl::Status CompileNotifier(const Machine& machine, const v1::FaultRule& rule,
+                             faults::Rule* made) {
+  const device::device* dev = machine.FindDevice(rule.notifier());
+  if (dev == nullptr || dev->mn.object.freed()) {
+    return base::MissingResourceError(
+        rule.notifier(), "NOTIFIER_NOT_FOUND",
+        "no notifier \"" + rule.notifier() + "\" in this world");
+  }
+  made->notifier = dev->mn.object.id;
+  return absl::OkStatus();
+}
+
+// The filters about what the point is about.
+absl::Status CompilePlace(const Machine& machine, const v1::FaultRule& rule,
+                          std::string_view field, faults::Rule* made) {
+  if (!rule.notifier().empty()) {
+    if (!faults::HasNotifier(made->point)) {
+      return NoSuchThingHere(rule, field, "notifier", "notifier");
+    }
+    RETURN_IF_ERROR(CompileNotifier(machine, rule, made));
+  }
+  if (rule.event() != v1::CALLBACK_EVENT_UNSPECIFIED) {
+    if (!faults::HasEvent(made->point)) {
+      return NoSuchThingHere(rule, field, "event", "callback");
+    }
+    made->events = MethodBit(rule.event());
+    if (made->events == 0) {
+      return InvalidFieldError(Join(field, "event"), "UNSUPPORTED_SETTING",
+                               "no callback of that kind is ever made");
+    }
+  }
+  if (rule.has_range()) {
+    if (!faults::HasRange(made->point)) {
+      return NoSuchThingHere(rule, field, "range", "addresses");
+    }
+    if (rule.range().start() >= rule.range().end()) {
+      return InvalidFieldError(Join(field, "range"), "RANGE_MALFORMED",
+                               "a range ends after its start");
+    }
+    made->start = rule.range().start();
+    made->end = rule.range().end();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
                                          const v1::FaultRule& rule,
-                                         std::string_view field) {
+                                         std::string_view field,
+                                         uint32_t client) {
   absl::StatusOr<faults::Rule> made =
       faults::MakeRule(rule.point(), rule.trigger());
   if (!made.ok()) {
@@ -432,10 +492,23 @@ absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
     }
     made->mm = ref->mm->object.id;
   }
-  if (!rule.notifier().empty()) {
-    return InvalidFieldError(Join(field, "notifier"), "UNSUPPORTED_SETTING",
-                             "rules cannot be bound to a notifier yet");
+  RETURN_IF_ERROR(CompilePlace(machine, rule, field, &*made));
+  if (!rule.operation().empty()) {
+    const std::optional<StepKind> kind = FindStepKind(rule.operation());
+    if (!kind.has_value()) {
+      return InvalidFieldError(
+          Join(field, "operation"), "UNSUPPORTED_SETTING",
+          "no step is called \"" + rule.operation() + "\"; did you mean \"" +
+              std::string(NearestStepKind(rule.operation())) + "\"?",
+          {{"field", Join(field, "operation")}, {"value", rule.operation()}});
+    }
+    made->operation = OperationOf(*kind);
   }
+  if (!rule.client().empty() && client == 0) {
+    return InvalidFieldError(Join(field, "client"), "UNSUPPORTED_SETTING",
+                             "a scenario has no clients");
+  }
+  made->client = client;
   return made;
 }
 

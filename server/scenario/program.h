@@ -13,6 +13,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "server/device/device.h"
 #include "server/kernel/wait.h"
@@ -83,6 +85,16 @@ enum class StepKind : uint8_t {
 };
 // `munmap`, `register` and so on: the field's name in Step.
 const char* StepKindName(StepKind kind);
+std::optional<StepKind> FindStepKind(std::string_view name);
+// The name most like it, for error messages.
+std::string_view NearestStepKind(std::string_view name);
+// The kind as sched::TaskRecord::operation says it.
+constexpr uint32_t OperationOf(StepKind kind) {
+  return static_cast<uint32_t>(kind) + 1;
+}
+inline StepKind KindOfOperation(uint32_t operation) {
+  return static_cast<StepKind>(operation - 1);
+}
 
 inline constexpr uint8_t kAwaitAnySignal = 1;
 inline constexpr uint8_t kAwaitFatalSignal = 2;
@@ -148,15 +160,15 @@ struct StepSpec {
   StepKind kind;
   bool flag;       // write, read_only, granted, force, locked, unload
   bool unchecked;  // register, unregister, remove
-  bool has_page;  // establish
-  bool populate;  // mmap
-  bool shared;    // mmap
+  bool has_page;   // establish
+  bool populate;   // mmap
+  bool shared;     // mmap
   bool no_access;  // mmap, mprotect
   // What it waits for before anything else: v1::Step::AwaitSignal.
   uint8_t await_signal;
   const char* title;  // what stories call it (Machine::Title); null: its kind
   int32_t index;      // place in its program, from 0
-  int32_t label;  // slot in Program::label_rc; -1: none
+  int32_t label;      // slot in Program::label_rc; -1: none
   int32_t only_label;
   Codes only_rc;
   Codes expect_rc;  // count 0: anything is right

@@ -166,6 +166,7 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
   outcome.skipped = !Wanted(program, step);
   if (!outcome.skipped) {
     kernel::Current()->scope += 1;
+    kernel::Current()->operation = OperationOf(step->kind);
     EmitCall(trace::OpKind::kCallBegin, step, 0);
     if (step->await_signal != 0) {
       co_await AwaitSignal(step);
@@ -197,6 +198,7 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
 }
 
 sched::Task<> PutReferences(Program* program) {
+  kernel::Current()->operation = 0;
   while (program->ref_count != 0) {
     MmRef* ref = program->refs[program->ref_count - 1];
     program->ref_count -= 1;

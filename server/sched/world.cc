@@ -368,14 +368,23 @@ void World::NoteFired(uint32_t rule) {
   fired[count].step = state_->step_count.get();
 }
 
-faults::Action World::EvaluatePoint(faults::Point point, uint32_t mm) {
-  uint32_t rule = 0;
-  const faults::Action action = faults_.Evaluate(
-      point, {.task = current_, .mm = mm, .scope = current()->scope}, &rule);
+faults::Action World::EvaluatePoint(faults::Point point,
+                                    const faults::PointPlace& place,
+                                    uint32_t* acting) {
+  *acting = 0;
+  TaskRecord* task = current();
+  const faults::Action action = faults_.Evaluate(point,
+                                                 {.task = current_,
+                                                  .mm = place.mm,
+                                                  .scope = task->scope,
+                                                  .operation = task->operation,
+                                                  .client = task->client,
+                                                  .place = place},
+                                                 acting);
   if (action.kind != faults::ActionKind::kNone) {
-    current()->faults_fired += 1;
-    if (rule != 0) {
-      NoteFired(rule);
+    task->faults_fired += 1;
+    if (!faults_.Find(*acting)->silent) {
+      NoteFired(*acting);
     }
   }
   return action;

@@ -256,7 +256,10 @@ class World : private faults::DecisionSource {
   void Emit(trace::Event event);
 
   // Evaluates an armed point for the running task.
-  faults::Action EvaluatePoint(faults::Point point, uint32_t mm);
+  // `acting` is set to the rule that is the action's reason, 0 for none.
+  faults::Action EvaluatePoint(faults::Point point,
+                               const faults::PointPlace& place,
+                               uint32_t* acting);
 
   // --- Undo, snapshots, hashes ---------------------------------------------
 

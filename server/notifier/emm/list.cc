@@ -57,7 +57,8 @@ Task<> Link(mmu_notifier* e, mm_struct* mm, Publication publication) {
     }
     co_await kernel::StorePlain(head->first, &e->hlist, kWhere);
   }
-  co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterLinked,
+                              kernel::At(mm, e));
 }
 
 // Kernel: linux-kernel, 2 Apr 2008, EMM with BUG_ON(mm_users != 1), mm/rmap.c:
@@ -71,7 +72,7 @@ Task<> Unlink(mmu_notifier* e, mm_struct* mm) {
   hlist_node* next = co_await kernel::Load(e->hlist.next, kWhere);
   co_await kernel::StorePlain(*link, next, kWhere);
   co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                              mm->object.id);
+                              kernel::At(mm, e));
 }
 
 Task<mmu_notifier*> FirstEntry(mm_struct* mm, Publication publication) {
@@ -101,7 +102,8 @@ Task<> emm_notifier_release(mm_struct* mm) {
     hlist_node* next =
         co_await kernel::Load(e->hlist.next, "emm_notifier_release");
     co_await kernel::StorePlain(head->first, next, "emm_notifier_release");
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, e));
     co_await CallRelease(e, mm);
     e = co_await hlist_first(head, "emm_notifier_release");
   }

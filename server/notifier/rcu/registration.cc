@@ -48,7 +48,8 @@ Task<> Link(mmu_notifier* mn, mm_struct* mm) {
     co_await kernel::spin_lock(&nm->lock, "do_mmu_notifier_register");
   }
   co_await hlist_add_head(&mn->hlist, &nm->list, "hlist_add_head");
-  co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterLinked,
+                              kernel::At(mm, mn));
   if (locks) {
     co_await kernel::spin_unlock(&nm->lock, "do_mmu_notifier_register");
   }

@@ -43,7 +43,8 @@ Task<> UnlinkAndReleaseEach(mmu_notifier_mm* nm, mm_struct* mm) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
     co_await kernel::rcu_read_lock("__mmu_notifier_release");
     co_await kernel::spin_unlock(&nm->lock, "__mmu_notifier_release");
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     co_await CallRelease(mn, mm);
     co_await kernel::rcu_read_unlock("__mmu_notifier_release");
     co_await kernel::spin_lock(&nm->lock, "__mmu_notifier_release");
@@ -67,7 +68,7 @@ Task<> UnlinkAndRelease(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::rcu_read_lock("mmu_notifier_unregister");
   co_await kernel::spin_unlock(&nm->lock, "mmu_notifier_unregister");
   co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                              mm->object.id);
+                              kernel::At(mm, mn));
   if (!kernel::Mutated(Mutant::kUnregisterWithoutRelease)) {
     co_await CallRelease(mn, mm);
   }
@@ -91,7 +92,8 @@ Task<> ReleaseAllAndUnlink(mmu_notifier_mm* nm, mm_struct* mm) {
   mn = co_await hlist_first(&nm->list, "__mmu_notifier_release");
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     mn = co_await hlist_first(&nm->list, "__mmu_notifier_release");
   }
   co_await kernel::spin_unlock(&nm->lock, "__mmu_notifier_release");
@@ -115,7 +117,7 @@ Task<> ReleaseAndUnlink(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::spin_lock(&nm->lock, "mmu_notifier_unregister");
   co_await hlist_del(&mn->hlist, true, "hlist_del_rcu");
   co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                              mm->object.id);
+                              kernel::At(mm, mn));
   co_await kernel::spin_unlock(&nm->lock, "mmu_notifier_unregister");
 }
 

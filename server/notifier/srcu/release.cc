@@ -38,7 +38,8 @@ Task<> UnlinkAndReleaseEach(mmu_notifier_mm* nm, mm_struct* mm) {
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
     co_await kernel::spin_unlock(&nm->lock, kWhere);
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     co_await CallRelease(mn, mm);
     co_await kernel::spin_lock(&nm->lock, kWhere);
     mn = co_await hlist_first(&nm->list, kWhere);
@@ -63,7 +64,7 @@ Task<> UnlinkAndRelease(mmu_notifier* mn, mm_struct* mm) {
   co_await hlist_del(&mn->hlist, true, "hlist_del_rcu");
   co_await kernel::spin_unlock(&nm->lock, kWhere);
   co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                              mm->object.id);
+                              kernel::At(mm, mn));
   if (!kernel::Mutated(Mutant::kUnregisterWithoutRelease)) {
     co_await CallRelease(mn, mm);
   }
@@ -88,7 +89,8 @@ Task<> ReleaseAllAndUnlink(mmu_notifier_mm* nm, mm_struct* mm) {
   mn = co_await hlist_first(&nm->list, kWhere);
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     mn = co_await hlist_first(&nm->list, kWhere);
   }
   co_await kernel::spin_unlock(&nm->lock, kWhere);
@@ -105,7 +107,7 @@ Task<> UnlinkReleased(mmu_notifier* mn, mm_struct* mm, bool unseen) {
     co_await hlist_del(&mn->hlist, true,
                        unseen ? "hlist_del_rcu" : "hlist_del_init_rcu");
     co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                                mm->object.id);
+                                kernel::At(mm, mn));
   }
   co_await kernel::spin_unlock(&nm->lock, "mmu_notifier_unregister");
 }

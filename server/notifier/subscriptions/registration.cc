@@ -75,7 +75,8 @@ Task<> Link(mmu_notifier* mn, mm_struct* mm, allocation* block) {
   co_await kernel::spin_lock(&subscriptions->lock, "__mmu_notifier_register");
   co_await hlist_add_head_rcu(&mn->hlist, &subscriptions->list,
                               "hlist_add_head_rcu");
-  co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterLinked,
+                              kernel::At(mm, mn));
   co_await kernel::spin_unlock(&subscriptions->lock, "__mmu_notifier_register");
 }
 
@@ -90,7 +91,7 @@ Task<> ReleaseAndUnlink(mmu_notifier* mn, mm_struct* mm) {
   if (!hlist_unhashed(mn->hlist)) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
     co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                                mm->object.id);
+                                kernel::At(mm, mn));
   }
   co_await kernel::spin_unlock(&subscriptions->lock, "mmu_notifier_unregister");
 }

@@ -36,7 +36,8 @@ Task<> mn_hlist_release(mmu_notifier_subscriptions* subscriptions,
   mn = co_await hlist_first(&subscriptions->list, "mn_hlist_release");
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     mn = co_await hlist_first(&subscriptions->list, "mn_hlist_release");
   }
   co_await kernel::spin_unlock(&subscriptions->lock, "mn_hlist_release");

@@ -29,7 +29,8 @@ hlist_head* ListOf(const mm_struct* mm) { return &HeadOf(mm)->list; }
 Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm) {
   co_await mm_lock(mm);
   co_await hlist_add_head(&mn->hlist, ListOf(mm), "mmu_notifier_register");
-  co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterLinked,
+                              kernel::At(mm, mn));
   co_await mm_unlock(mm);
   co_return 0;
 }
@@ -46,7 +47,8 @@ Task<> mmu_notifier_release(mm_struct* mm) {
   mmu_notifier* mn = co_await hlist_first(list, "__mmu_notifier_release");
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, "__mmu_notifier_release");
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     co_await CallRelease(mn, mm);
     mn = co_await hlist_first(list, "__mmu_notifier_release");
   }

@@ -18,7 +18,8 @@ Task<> BugOnNoUsers(mm_struct* mm) {
 
 Task<> LinkNotifier(mmu_notifier* mn, mm_struct* mm) {
   co_await hlist_add_head(&mn->hlist, ListOf(mm), "mmu_notifier_register");
-  co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterLinked,
+                              kernel::At(mm, mn));
 }
 
 // Differs: hlist_del() leaves poison in the node; here it is marked unhashed,
@@ -26,7 +27,7 @@ Task<> LinkNotifier(mmu_notifier* mn, mm_struct* mm) {
 Task<> UnlinkNotifier(mmu_notifier* mn, mm_struct* mm) {
   co_await hlist_del(&mn->hlist, true, "mmu_notifier_unregister");
   co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                              mm->object.id);
+                              kernel::At(mm, mn));
 }
 
 }  // namespace mmfault::notifier::v12

@@ -99,7 +99,8 @@ Task<> release(mm_struct* mm) {
   mmu_notifier* mn = co_await hlist_first(ListOf(mm), kWhere);
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, kWhere);
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     co_await CallRelease(mn, mm);
     mn = co_await hlist_first(ListOf(mm), kWhere);
   }

@@ -32,11 +32,12 @@ Task<> EditList(mmu_notifier* mn, mm_struct* mm, bool link) {
   if (link) {
     co_await hlist_add_head(&mn->hlist, &NotifierMmOf(mm)->list,
                             "mmu_notifier_register");
-    co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kRegisterLinked,
+                                kernel::At(mm, mn));
   } else {
     co_await hlist_del(&mn->hlist, true, "mmu_notifier_unregister");
     co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                                mm->object.id);
+                                kernel::At(mm, mn));
   }
 }
 
@@ -126,7 +127,8 @@ Task<> Link(mmu_notifier* mn, mm_struct* mm) {
   }
   co_await kernel::spin_lock(&nm->lock, "mmu_notifier_register");
   co_await hlist_add_head(&mn->hlist, &nm->list, "mmu_notifier_register");
-  co_await kernel::FaultPoint(faults::Point::kRegisterLinked, mm->object.id);
+  co_await kernel::FaultPoint(faults::Point::kRegisterLinked,
+                              kernel::At(mm, mn));
   co_await kernel::spin_unlock(&nm->lock, "mmu_notifier_register");
 }
 

@@ -24,7 +24,8 @@ Task<> ReleaseUnlocked(mmu_notifier_mm* nm, mm_struct* mm) {
   mmu_notifier* mn = co_await hlist_first(&nm->list, kWhere);
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, kWhere);
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     co_await CallRelease(mn, mm);
     mn = co_await hlist_first(&nm->list, kWhere);
   }
@@ -43,7 +44,8 @@ Task<> ReleaseEach(mmu_notifier_mm* nm, mm_struct* mm) {
   while (mn != nullptr) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init");
     co_await kernel::spin_unlock(&nm->lock, kWhere);
-    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked, mm->object.id);
+    co_await kernel::FaultPoint(faults::Point::kReleaseUnlinked,
+                                kernel::At(mm, mn));
     co_await CallRelease(mn, mm);
     co_await kernel::spin_lock(&nm->lock, kWhere);
     mn = co_await hlist_first(&nm->list, kWhere);
@@ -92,7 +94,7 @@ Task<> UnlinkAndRelease(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::spin_unlock(&nm->lock, kWhere);
   if (listed) {
     co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,
-                                mm->object.id);
+                                kernel::At(mm, mn));
     if (!kernel::Mutated(Mutant::kUnregisterWithoutRelease)) {
       co_await CallRelease(mn, mm);
     }

@@ -6,9 +6,8 @@
 // in-process channel.
 
 #include <future>
-#include <thread>
 
-#include "tests/unit/api/api_fixture.h"
+#include "tests/unit/api/fault_fixture.h"
 
 namespace mmfault::api {
 namespace {
@@ -22,75 +21,7 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using Stub = v1::FaultService::Stub;
 
-constexpr char kAfterStart[] = "mm/unmap_region/after_start";
-
-class FaultServiceTest : public ApiTest {
- protected:
-  FaultServiceTest() {
-    EXPECT_TRUE(CreateWorld("w", Settings()).ok());
-    EXPECT_TRUE(CreateMm("w", "m0").ok());
-  }
-
-  static v1::ArmFaultRequest Rule(const std::string& id,
-                                  const std::string& point,
-                                  const std::string& trigger) {
-    v1::ArmFaultRequest request;
-    request.set_parent("worlds/w");
-    request.set_fault_id(id);
-    v1::FaultRule& rule = *request.mutable_fault()->add_rules();
-    rule.set_point(point);
-    rule.set_trigger(trigger);
-    return request;
-  }
-
-  grpc::Status Arm(const v1::ArmFaultRequest& request,
-                   v1::Fault* fault = nullptr) {
-    v1::ArmFaultResponse response;
-    const grpc::Status status =
-        Call(*faults_, &Stub::ArmFault, request, &response);
-    if (fault != nullptr) *fault = response.fault();
-    return status;
-  }
-
-  v1::DisarmFaultResponse Disarm(const std::string& id) {
-    v1::DisarmFaultRequest request;
-    request.set_name("worlds/w/faults/" + id);
-    v1::DisarmFaultResponse response;
-    const grpc::Status status =
-        Call(*faults_, &Stub::DisarmFault, request, &response);
-    EXPECT_TRUE(status.ok()) << client::Describe(status);
-    return response;
-  }
-
-  std::vector<v1::Fault> Armed() {
-    v1::ListFaultsRequest request;
-    request.set_parent("worlds/w");
-    v1::ListFaultsResponse response;
-    EXPECT_TRUE(Call(*faults_, &Stub::ListFaults, request, &response).ok());
-    return {response.faults().begin(), response.faults().end()};
-  }
-
-  v1::WaitForHitResponse WaitFor(const std::string& point) {
-    v1::WaitForHitRequest request;
-    request.set_parent("worlds/w");
-    request.set_point(point);
-    v1::WaitForHitResponse response;
-    const grpc::Status status =
-        Call(*faults_, &Stub::WaitForHit, request, &response);
-    EXPECT_TRUE(status.ok()) << client::Describe(status);
-    return response;
-  }
-
-  // Runs on a thread of its own: the task stands at a hold meanwhile.
-  std::future<int32_t> UnmapElsewhere() {
-    return std::async(std::launch::async, [this] {
-      v1::RunStepResponse response;
-      const grpc::Status status =
-          RunStep("w", Munmap(0x100000, 0x101000), &response, "t");
-      return status.ok() ? response.result().rc() : 1;
-    });
-  }
-};
+using FaultServiceTest = FaultTest;
 
 TEST_F(FaultServiceTest, TheCatalogueNeedsNoWorld) {
   v1::ListFaultPointsRequest request;
@@ -110,6 +41,20 @@ TEST_F(FaultServiceTest, TheCatalogueNeedsNoWorld) {
   request.set_prefix("mm/");
   EXPECT_EQ(Why(Call(*faults_, &Stub::ListFaultPoints, request, &response)),
             "INVALID_ARGUMENT (PAGE_TOKEN_INVALID)");
+}
+
+TEST_F(FaultServiceTest, TheCatalogueIsSearched) {
+  v1::ListFaultPointsRequest request;
+  request.set_query(" users exit_mmap ");
+  v1::ListFaultPointsResponse response;
+  ASSERT_TRUE(Call(*faults_, &Stub::ListFaultPoints, request, &response).ok());
+  ASSERT_EQ(response.points_size(), 1);
+  EXPECT_EQ(response.points(0).point(), "mm/exit_mmap/enter");
+  request.set_query("mm/exit_mmap/entre");
+  const grpc::Status status =
+      Call(*faults_, &Stub::ListFaultPoints, request, &response);
+  EXPECT_EQ(Why(status), "NOT_FOUND (FAULT_POINT_NOT_FOUND)");
+  EXPECT_THAT(status.error_message(), HasSubstr("mm/exit_mmap/enter"));
 }
 
 TEST_F(FaultServiceTest, AFailedAllocationIsSeenByTheCaller) {

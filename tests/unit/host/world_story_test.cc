@@ -89,11 +89,11 @@ TEST_F(WorldStoryTest, SignalOfARuleIsADelivery) {
   const WorldPtr world = MakeWorld("w", Settings());
   ASSERT_TRUE(Start(world, "t", Handle(10)).get().ok());
   On(world, [&] {
-    v1::Fault fault;
-    v1::FaultRule* rule = fault.add_rules();
+    WantedFault wanted;
+    v1::FaultRule* rule = wanted.fault.add_rules();
     rule->set_point("notifier/mm_lock/vma");
     rule->set_trigger("1*signal(10)");
-    EXPECT_TRUE(world->faults().Arm(&world->machine(), "f", fault, false).ok());
+    EXPECT_TRUE(world->ArmFaults(nullptr, {wanted}, false).ok());
   });
   const auto outcome = Start(world, "t", Register("n0")).get();
   ASSERT_TRUE(outcome.ok());

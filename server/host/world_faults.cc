@@ -1,0 +1,91 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What clients arm in a world, who holds it, and how it ends.
+
+#include "server/base/error.h"
+#include "server/base/status_macros.h"
+#include "server/host/hosted_world.h"
+#include "server/host/names.h"
+#include "server/host/safety_levers.h"
+
+namespace mmfault::host {
+
+absl::Status HostedWorld::CheckLever(const std::string& client) const {
+  return plan_.levers == nullptr ? absl::OkStatus()
+                                 : plan_.levers->Check(client);
+}
+
+// Whose the fault will be, and whether they may arm.
+absl::Status HostedWorld::FindHolder(LeaseTable* leases, WantedFault* wanted) {
+  v1::Fault& fault = wanted->fault;
+  if (!fault.lease().empty() && leases != nullptr) {
+    ASSIGN_OR_RETURN(wanted->lease,
+                     leases->Use(fault.lease(), shared_from_this()));
+    if (!fault.client().empty() && fault.client() != wanted->lease.client) {
+      return base::InvalidFieldError(
+          wanted->field + ".client", "UNSUPPORTED_SETTING",
+          "the lease is that of client \"" + wanted->lease.client + "\"",
+          {{"value", fault.client()}});
+    }
+    fault.set_client(wanted->lease.client);
+  } else if (!fault.client().empty() && !HasClient(fault.client())) {
+    return base::MissingResourceError(
+        fault.client(), "CLIENT_NOT_FOUND",
+        "no client \"" + fault.client() + "\" is attached",
+        {{"name", fault.client()}, {"field", wanted->field + ".client"}});
+  }
+  return CheckLever(fault.client());
+}
+
+absl::StatusOr<std::vector<v1::Fault>> HostedWorld::ArmFaults(
+    LeaseTable* leases, std::vector<WantedFault> wanted, bool dry_run) {
+  for (WantedFault& one : wanted) {
+    RETURN_IF_ERROR(FindHolder(leases, &one));
+  }
+  return faults_.Arm(
+      machine_.get(), wanted,
+      [this](const std::string& id) {
+        const ClientPtr client = FindClient(id);
+        return client == nullptr ? 0 : client->number;
+      },
+      dry_run);
+}
+
+Disarmed HostedWorld::DisarmThose(const FaultBook::Wanted& wanted) {
+  Disarmed gone = faults_.DisarmThose(machine_.get(), wanted);
+  if (!gone.faults.empty()) {
+    AllowSteps(0);
+  }
+  return gone;
+}
+
+void HostedWorld::EndLease(uint64_t serial) {
+  DisarmThose([serial](const v1::Fault& /*fault*/, uint64_t lease) {
+    return lease == serial;
+  });
+}
+
+// Rule: the server's lever leaves nothing armed, whoever armed it. Breakpoints
+// of AdvanceWorld are no faults.
+Disarmed HostedWorld::StopFaults(const std::string& client) {
+  Disarmed gone =
+      DisarmThose([&client](const v1::Fault& fault, uint64_t /*lease*/) {
+        return client.empty() || fault.client() == client;
+      });
+  if (!client.empty()) {
+    return gone;
+  }
+  const sched::World::Scope scope(&world());
+  const std::vector<faults::Rule> rules = world().faults().rules();
+  for (const faults::Rule& rule : rules) {
+    if (!rule.silent) {
+      world().faults().Disarm(rule.id);
+      gone.resumed += kernel::ResumeHeldBy(&world(), rule.id);
+    }
+  }
+  AllowSteps(0);
+  return gone;
+}
+
+}  // namespace mmfault::host
