@@ -12,11 +12,11 @@
 namespace mmfault::cli {
 namespace {
 
-constexpr std::array<std::pair<const char*, const char*>, 14> kHints = {{
+constexpr std::array<std::pair<const char*, const char*>, 17> kHints = {{
     {"PROTOCOL_NOT_FOUND", "mmfault protocol list"},
     {"MUTANT_UNKNOWN", "mmfault protocol describe PROTOCOL"},
     {"FAULT_POINT_NOT_FOUND", "mmfault fault points"},
-    {"ACTION_NOT_ALLOWED", "mmfault fault points --prefix POINT"},
+    {"ACTION_NOT_ALLOWED", "mmfault fault points POINT"},
     {"WORLD_NOT_FOUND", "mmfault world list"},
     {"WORLD_EXISTS", "choose another --id, or mmfault world delete WORLD"},
     {"WRONG_DRIVE_MODE", "mmfault world create --drive-mode lockstep"},
@@ -25,6 +25,9 @@ constexpr std::array<std::pair<const char*, const char*>, 14> kHints = {{
     {"NOTIFIER_NOT_FOUND", "mmfault notifier list WORLD"},
     {"FAULT_NOT_FOUND", "mmfault fault list WORLD"},
     {"HOLD_NOT_FOUND", "mmfault fault holds WORLD"},
+    {"LEASE_NOT_FOUND", "mmfault fault leases"},
+    {"LEASE_EXISTS", "choose another --id"},
+    {"SAFETY_LEVER_PULLED", "mmfault fault lever list"},
     {"RUN_NOT_FOUND", "mmfault run list"},
     {"QUOTA_EXCEEDED",
      "delete what is no longer needed, or ask the operator for a larger limit"},

@@ -3,15 +3,13 @@
 
 // drive_command.cc: `mmfault drive`: a process that answers for notifiers.
 
-#include <signal.h>
-
 #include <algorithm>
 #include <iostream>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/end_signals.h"
 #include "clients/cli/exit_codes.h"
 #include "clients/cli/names.h"
 #include "clients/cli/output.h"
@@ -78,35 +76,12 @@ bool BindAll(Context& context, client::Attachment& attachment,
 // Waits for the server's end of the stream, or for SIGINT or SIGTERM, which
 // close it in good order.
 grpc::Status ServeUntilEnd(client::Attachment& attachment) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGUSR1);
-  std::thread waiter([&attachment, &signals] {
-    int number = 0;
-    sigwait(&signals, &number);
-    if (number != SIGUSR1) attachment.Close();
-  });
-  const grpc::Status status = attachment.WaitForEnd();
-  // Wakes the waiter; blocked everywhere, so nobody else takes it.
-  pthread_kill(waiter.native_handle(), SIGUSR1);
-  waiter.join();
-  return status;
-}
-
-// Before any thread exists, so that all of them inherit it.
-void BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGUSR1);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const EndSignalWatch watch([&attachment] { attachment.Close(); });
+  return attachment.WaitForEnd();
 }
 
 bool Drive(Context& context, const DriveFlags& flags) {
-  BlockSignals();
+  BlockEndSignals();
   std::map<std::string, v1::NotifierSetup> setups;
   if (!SetupsFrom(context, flags, &setups)) return false;
   client::Session* session =

@@ -3,10 +3,14 @@
 
 // fault_commands.cc: `mmfault fault`.
 
+#include "clients/cli/fault_commands.h"
+
+#include <cctype>
 #include <memory>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_codes.h"
+#include "clients/cli/fault_text.h"
 #include "clients/cli/names.h"
 #include "clients/cli/unary.h"
 
@@ -17,66 +21,14 @@ using Stub = v1::FaultService::Stub;
 
 struct FaultFlags {
   std::string parent;
-  std::string prefix;
   std::string id;
   std::string client;
+  std::string lease;
   v1::FaultRule rule;
   bool validates_only = false;
   int64_t hit = 0;
   double timeout_seconds = 0;
 };
-
-std::string PointTable(const v1::ListFaultPointsResponse& response) {
-  Table table({"POINT", "ACTIONS", "STANDS FOR"});
-  for (const v1::FaultPoint& point : response.points()) {
-    table.Add({point.point(), JoinedOf(point.actions()), point.description()});
-  }
-  return table.ToString();
-}
-
-std::string RulesText(const v1::Fault& fault) {
-  std::vector<std::string> rules;
-  for (const v1::FaultRule& rule : fault.rules()) {
-    rules.push_back(rule.point() + ": " + rule.trigger());
-  }
-  return Joined(rules, "; ");
-}
-
-template <typename Faults>
-std::string FaultTable(const Faults& faults) {
-  Table table({"FAULT", "FIRED", "PASSED", "RULES"});
-  for (const v1::Fault& fault : faults) {
-    int64_t fired = 0;
-    int64_t passed = 0;
-    for (const int64_t count : fault.fire_counts()) fired += count;
-    for (const int64_t count : fault.hit_counts()) passed += count;
-    table.Add({fault.name(), std::to_string(fired), std::to_string(passed),
-               RulesText(fault)});
-  }
-  return table.ToString();
-}
-
-std::string HoldTable(const v1::ListHoldsResponse& response) {
-  Table table({"HOLD", "TASK", "POINT", "LOCKS HELD"});
-  for (const v1::Hold& hold : response.holds()) {
-    table.Add(
-        {hold.name(), hold.task(), hold.point(), JoinedOf(hold.held_locks())});
-  }
-  return table.ToString();
-}
-
-void ListPoints(Context& context, const FaultFlags& flags) {
-  // The catalogue is the same everywhere; only counts belong to a world.
-  client::Session* session = flags.parent.empty()
-                                 ? context.Connect()
-                                 : context.ConnectToServer("a world");
-  if (session == nullptr) return;
-  v1::ListFaultPointsRequest request;
-  if (!flags.parent.empty()) request.set_parent(WorldName(flags.parent));
-  request.set_prefix(flags.prefix);
-  ListAndPrint(context, *session, session->faults(), &Stub::ListFaultPoints,
-               request, PointTable);
-}
 
 void Arm(Context& context, const FaultFlags& flags) {
   client::Session* session = context.ConnectToServer("a world");
@@ -86,6 +38,7 @@ void Arm(Context& context, const FaultFlags& flags) {
   request.set_fault_id(flags.id);
   request.set_validate_only(flags.validates_only);
   request.mutable_fault()->set_client(flags.client);
+  request.mutable_fault()->set_lease(flags.lease);
   *request.mutable_fault()->add_rules() = flags.rule;
   CallAndPrint(context, *session, session->faults(), &Stub::ArmFault, request,
                [&flags](const v1::ArmFaultResponse& response) {
@@ -127,7 +80,9 @@ void ListHolds(Context& context, const FaultFlags& flags) {
   v1::ListHoldsRequest request;
   request.set_parent(WorldName(flags.parent));
   ListAndPrint(context, *session, session->faults(), &Stub::ListHolds, request,
-               HoldTable);
+               [](const v1::ListHoldsResponse& response) {
+                 return HoldTable(response.holds());
+               });
 }
 
 std::string HitText(const v1::WaitForHitResponse& response,
@@ -199,10 +154,66 @@ CLI::App* Add(CLI::App* fault, Context& context, const char* verb,
   return command;
 }
 
-void AddFilters(CLI::App* command, const Flags& flags) {
+bool SetRange(const std::string& text, v1::AddressRange* range) {
+  const size_t dash = text.find('-');
+  if (dash == std::string::npos) return false;
+  const auto start = ParseAddress(text.substr(0, dash));
+  const auto end = ParseAddress(text.substr(dash + 1));
+  if (!start.has_value() || !end.has_value()) return false;
+  range->set_start(*start);
+  range->set_end(*end);
+  return true;
+}
+
+bool SetEvent(const std::string& text, v1::FaultRule* rule) {
+  std::string name = "CALLBACK_EVENT_";
+  for (const char c : text) name += static_cast<char>(std::toupper(c));
+  v1::CallbackEvent event{};
+  if (!v1::CallbackEvent_Parse(name, &event)) return false;
+  rule->set_event(event);
+  return true;
+}
+
+void AddTask(CLI::App* command, const Flags& flags) {
   command->add_option_function<std::string>(
       "--task", [flags](const std::string& id) { flags->rule.set_task(id); },
       "For this task only");
+}
+
+// What a rule may be narrowed to; all of them together.
+void AddFilters(CLI::App* command, const Flags& flags) {
+  AddTask(command, flags);
+  command->add_option_function<std::string>(
+      "--mm", [flags](const std::string& id) { flags->rule.set_mm(id); },
+      "For this mm only");
+  command->add_option_function<std::string>(
+      "--notifier",
+      [flags](const std::string& id) { flags->rule.set_notifier(id); },
+      "For this notifier only");
+  command->add_option_function<std::string>(
+      "--of-client",
+      [flags](const std::string& id) { flags->rule.set_client(id); },
+      "For tasks of this attached client only");
+  command->add_option_function<std::string>(
+      "--operation",
+      [flags](const std::string& name) { flags->rule.set_operation(name); },
+      "During this step only, like munmap");
+  command->add_option_function<std::string>(
+      "--event",
+      [flags](const std::string& text) {
+        if (!SetEvent(text, &flags->rule)) {
+          throw CLI::ValidationError("--event", "no callback " + text);
+        }
+      },
+      "For this callback only, like release or invalidate_range_start");
+  command->add_option_function<std::string>(
+      "--range",
+      [flags](const std::string& text) {
+        if (!SetRange(text, flags->rule.mutable_range())) {
+          throw CLI::ValidationError("--range", "no START-END: " + text);
+        }
+      },
+      "Where the addresses meet START-END only");
 }
 
 void AddPoint(CLI::App* command, const Flags& flags) {
@@ -225,18 +236,13 @@ void AddArm(CLI::App* fault, Context& context) {
          "What happens there, like '1*error(ENOMEM)' or 'when=3 signal(9)'")
       ->required();
   AddFilters(arm, flags);
-  arm->add_option_function<std::string>(
-      "--mm", [flags](const std::string& id) { flags->rule.set_mm(id); },
-      "For this mm only");
-  arm->add_option_function<std::string>(
-      "--notifier",
-      [flags](const std::string& id) { flags->rule.set_notifier(id); },
-      "For this notifier only");
   arm->add_option("--id", flags->id, "The fault's id");
   arm->add_option_function<std::string>(
       "--client", [flags](const std::string& id) { flags->client = id; },
       "The attached client it is disarmed with");
-  arm->add_flag("--validate-only", flags->validates_only, "Arm nothing");
+  arm->add_option("--lease", flags->lease, "The lease it is disarmed with");
+  arm->add_flag("--validate-only,--dry-run", flags->validates_only,
+                "Resolve, and arm nothing");
 }
 
 void AddHold(CLI::App* fault, Context& context) {
@@ -264,22 +270,22 @@ void AddWait(CLI::App* fault, Context& context) {
 void AddFaultCommands(CLI::App& app, Context& context) {
   CLI::App* fault = app.add_subcommand("fault", "Fault points and rules");
   fault->require_subcommand(1);
-  CLI::App* points = fault->add_subcommand("points", "List fault points");
-  auto flags = std::make_shared<FaultFlags>();
-  points->add_option("--world", flags->parent, "With counts of this world");
-  points->add_option("--prefix", flags->prefix, "Like mm/exit_mmap/");
-  points->callback([flags, &context] { ListPoints(context, *flags); });
+  AddFaultPointsCommand(*fault, context);
   AddArm(fault, context);
   Add(fault, context, "disarm", "Disarm a fault", "FAULT",
       "WORLD/FAULT; WORLD/- for all", std::make_shared<FaultFlags>(), Disarm);
   Add(fault, context, "list", "List what is armed", "WORLD", "The world",
       std::make_shared<FaultFlags>(), ListFaults);
   AddHold(fault, context);
-  Add(fault, context, "holds", "List tasks that stand at a hold", "WORLD",
-      "The world", std::make_shared<FaultFlags>(), ListHolds);
+  Add(fault, context, "holds", "List who stands where, holding which locks",
+      "WORLD", "The world", std::make_shared<FaultFlags>(), ListHolds)
+      ->alias("paused");
   AddWait(fault, context);
   Add(fault, context, "resume", "Let held tasks go on", "HOLD",
       "WORLD/HOLD; WORLD for all", std::make_shared<FaultFlags>(), Resume);
+  AddFaultHolderCommands(*fault, context);
+  AddFaultLeverCommands(*fault, context);
+  AddFaultBarrierCommands(*fault, context);
 }
 
 }  // namespace mmfault::cli

@@ -50,6 +50,10 @@ class AttachedClient:
         return (message.WhichOneof("message") == kind and
                 matches(getattr(message, kind)))
 
+    def next_of(self, *kinds):
+        """The oldest message of these kinds, whole."""
+        return self._next(lambda m: m.WhichOneof("message") in kinds)
+
     def bind(self, notifier):
         tag = next(self._tags)
         self._send(bind={"tag": tag, "notifier": notifier})

@@ -187,6 +187,53 @@ class ServerTest(FolderTest):
         self.ok("notifier", "list", "w0")
         self.ok("world", "delete", "w0")
 
+    def test_plans_levers_and_barriers(self):
+        self.ok("world", "create", "--id", "w0", "--protocol", "6.1")
+        plan = self.write("plan.textproto", '''
+          faults { name: "a" rules { point: "mm/exit_mmap/enter"
+                                     trigger: "1*hold" } }
+          faults { name: "b" rules { point: "kernel/kmalloc/alloc"
+                                     trigger: "2*error(ENOMEM)" } }''')
+        self.assertIn("nothing armed", self.ok("fault", "plan", "w0", plan,
+                                               "--dry-run"))
+        self.assertNotIn("faults/a", self.ok("fault", "list", "w0"))
+        self.assertIn("armed at epoch 1", self.ok("fault", "plan", "w0", plan))
+        self.ok("mm", "create", "w0", "--id", "m0", "--vma", "0x1000-0x5000")
+        self.ok("fault", "arm", "w0", "mm/unmap_region/after_start", "1*yield",
+                "--range", "0x2000-0x3000", "--operation", "munmap",
+                "--mm", "m0", "--id", "c")
+        wrong = run("fault", "arm", "w0", "device/callback/enter", "off",
+                    "--event", "relese", server=self.server.address)
+        self.assertEqual(wrong.returncode, 64)
+        self.ok("fault", "arm", "w0", "device/callback/enter", "off",
+                "--event", "release")
+        self.ok("mm", "step", "w0", "--task", "t0",
+                'munmap { mm: "m0" range { start: 0x1000 end: 0x2000 } }')
+        self.assertRegex(self.ok("fault", "list", "w0"), r"faults/c +0 +0 ")
+        self.ok("mm", "step", "w0", "--task", "t0",
+                'munmap { mm: "m0" range { start: 0x2000 end: 0x3000 } }')
+        self.assertRegex(self.ok("fault", "list", "w0"), r"faults/c +1 +1 ")
+        self.assertIn("disarmed 4 faults", self.ok(
+            "fault", "lever", "pull", "--reason", "a drill"))
+        refused = run("fault", "plan", "w0", plan, server=self.server.address)
+        self.assertEqual(refused.returncode, 64)
+        self.assertIn("a drill", refused.stderr)
+        self.assertIn("a drill", self.ok("fault", "lever", "list"))
+        self.assertIn("is lifted", self.ok("fault", "lever", "lift"))
+        self.ok("fault", "plan", "w0", plan)
+        self.assertIn("HOLD", self.ok("fault", "paused", "w0"))
+        with subprocess.Popen(
+                [MMFAULT, "--server", self.server.address, "fault", "barrier",
+                 "w0/b", "2", "--as", "other"], stdout=subprocess.PIPE,
+                text=True) as other:
+            self.ok("fault", "barrier", "w0/b", "2", "--as", "me")
+            self.assertIn("opened", other.stdout.read())
+        alone = run("fault", "barrier", "w0/b", "2", "--timeout", "0.01",
+                    server=self.server.address)
+        self.assertEqual(alone.returncode, 2, alone.stderr)
+        self.assertIn("BARRIER", self.ok("fault", "barriers", "w0"))
+        self.assertIn("LEASE", self.ok("fault", "leases"))
+
     def test_a_run_is_kept_and_its_violation_told_and_replayed(self):
         self.ok("run", SCENARIOS / "sleeping_notifier_spin.textproto",
                 "--protocol", "seed_flags")
@@ -215,6 +262,12 @@ class OfflineTest(unittest.TestCase):
         self.assertIn("mm_take_all_locks", run("protocol", "describe",
                                                "6.1").stdout)
         self.assertIn("mm/exit_mmap/", run("fault", "points").stdout)
+        found = run("fault", "points", "users").stdout
+        self.assertIn("mm/exit_mmap/enter", found)
+        self.assertNotIn("kernel/", found)
+        missed = run("fault", "points", "kernel/kmaloc/alloc")
+        self.assertEqual(missed.returncode, 64)
+        self.assertIn("kernel/kmalloc/alloc", missed.stderr)
 
     def test_bash_completion_parses(self):
         script = run("completion", "bash").stdout
