@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <string_view>
 #include <utility>
 
 #include "clients/cli/driver_process.h"
@@ -17,7 +18,9 @@
 #include "clients/cli/run_job.h"
 #include "clients/cli/shard.h"
 #include "server/report/junit.h"
+#include "server/report/matrix.h"
 #include "server/report/text.h"
+#include "server/report/wording.h"
 
 namespace mmfault::cli {
 namespace {
@@ -136,11 +139,58 @@ int ExploreExitCode(const v1::Run& run) {
   return cut ? kExitInconclusive : kExitOk;
 }
 
+// As asked, or as the file's name says, or as everything else is printed.
+std::string MatrixFormat(const Context& context, const RunFlags& flags) {
+  if (!flags.matrix_format.empty()) return flags.matrix_format;
+  const std::string_view file = flags.matrix_file;
+  if (file.ends_with(".html")) return "html";
+  if (file.ends_with(".json")) return "json";
+  if (!file.empty()) return "text";
+  return context.is_json() ? "json" : "text";
+}
+
+// Whether standard output is for the matrix and nothing else.
+bool MatrixAlone(const Context& context, const RunFlags& flags) {
+  return flags.is_matrix && flags.matrix_file.empty() &&
+         (context.is_json() || MatrixFormat(context, flags) != "text");
+}
+
+std::string RenderMatrix(const std::string& format, const v1::Run& run) {
+  const report::Matrix matrix = report::MatrixOf(run);
+  if (format == "html") return report::RenderMatrixHtml(matrix);
+  if (format == "json") return report::RenderMatrixJson(matrix);
+  return report::RenderMatrixText(matrix);
+}
+
+bool PrintMatrix(Context& context, const RunFlags& flags, const v1::Run& run) {
+  if (!flags.is_matrix) return true;
+  const std::string text = RenderMatrix(MatrixFormat(context, flags), run);
+  if (flags.matrix_file.empty()) {
+    std::cout << text;
+    return true;
+  }
+  return WriteFile(flags.matrix_file, text) ||
+         context.FailInfrastructure(flags.matrix_file + ": cannot be written");
+}
+
+// A case's lines, unless the matrix takes their place; one that is not met is
+// told in any case.
+void PrintCase(const Context& context, const RunFlags& flags,
+               const v1::CaseResult& result,
+               const report::TableLayout& layout) {
+  if (context.is_json() || MatrixAlone(context, flags)) return;
+  if (flags.is_matrix && flags.matrix_file.empty() &&
+      report::StandingOf(result) == report::Standing::kMet) {
+    return;
+  }
+  std::cout << report::RenderCase(result, layout) << std::flush;
+}
+
 bool Finish(Context& context, const RunFlags& flags, const v1::Run& run) {
-  if (context.is_json()) {
-    std::cout << ToJson(run);
-  } else {
-    std::cout << report::RenderFooter(run) << std::flush;
+  if (!PrintMatrix(context, flags, run)) return false;
+  if (!MatrixAlone(context, flags)) {
+    std::cout << (context.is_json() ? ToJson(run) : report::RenderFooter(run))
+              << std::flush;
   }
   if (!flags.junit.empty() &&
       !WriteFile(flags.junit, report::RenderJunit(run))) {
@@ -179,10 +229,11 @@ bool RunScenarios(Context& context, const RunFlags& flags) {
   if (session == nullptr) return false;
 
   const report::TableLayout layout = LayoutFor(files);
-  if (!context.is_json()) std::cout << report::RenderHeader(layout);
+  if (!context.is_json() && (!flags.is_matrix || !flags.matrix_file.empty())) {
+    std::cout << report::RenderHeader(layout);
+  }
   const auto on_case = [&](const v1::CaseResult& result) {
-    if (context.is_json()) return;
-    std::cout << report::RenderCase(result, layout) << std::flush;
+    PrintCase(context, flags, result, layout);
   };
   v1::RunOptions options = OptionsFrom(flags, shard);
   v1::Run whole;

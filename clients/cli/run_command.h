@@ -22,6 +22,9 @@ struct RunFlags {
   std::vector<std::string> protocols;
   std::vector<std::string> mutants;
   std::string junit;
+  std::string matrix_format;  // text, json, html; empty: by file or --output
+  std::string matrix_file;    // empty: standard output
+  bool is_matrix = false;
   std::string shard;
   int64_t seed = 0;
   int64_t schedule_count = 0;
@@ -32,8 +35,9 @@ struct RunFlags {
   bool is_remote = false;
 };
 
-// Runs the scenarios, prints a line a case as it ends, writes the JUnit file,
-// and sets the exit code. False when it got no result.
+// Runs the scenarios, prints a line a case as it ends, writes the JUnit file
+// and the matrix, and sets the exit code. A matrix for standard output stands
+// there instead of the lines. False when it got no result.
 bool RunScenarios(Context& context, const RunFlags& flags);
 
 // The same for `mmfault explore`, whose exit code says whether anything was

@@ -161,6 +161,17 @@ void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
   run.add_flag("--remote", flags.is_remote,
                "Another process answers every notifier, over gRPC");
   run.add_option("--junit", flags.junit, "Writes a JUnit XML file");
+  CLI::Option* matrix =
+      run.add_flag("--matrix", flags.is_matrix,
+                   "Prints protocols x catalogue entries instead of cases");
+  run.add_option("--matrix-format", flags.matrix_format,
+                 "text, json or html; without it, as the file's name ends, or "
+                 "as --output says")
+      ->check(CLI::IsMember({"text", "json", "html"}))
+      ->needs(matrix);
+  run.add_option("--matrix-file", flags.matrix_file,
+                 "Writes the matrix there, and prints the cases as ever")
+      ->needs(matrix);
   run.add_option("--shard", flags.shard,
                  "Runs part I of N of the cases, as I/N, I from 0");
   run.add_option("--mutant", flags.mutants,

@@ -14,6 +14,7 @@
 #include "server/host/names.h"
 #include "server/host/wall_time.h"
 #include "server/scenario/runner.h"
+#include "server/scenario/verdict.h"
 
 namespace mmfault::host {
 namespace {
@@ -168,10 +169,19 @@ absl::Status Planner::Add(v1::Scenario scenario, const std::string& file) {
       const std::vector<const notifier::Protocol*> protocols,
       scenario::ProtocolsOf(scenario, {plan_->options.protocols().begin(),
                                        plan_->options.protocols().end()}));
-  RETURN_IF_ERROR(
-      Contradiction(scenario::CheckCase(scenario, *protocols.front(),
-                                        plan_->options.remote(), plan_->bounds),
-                    scenario, file));
+  // One that has what the scenario asks for, if any has: without, there is
+  // nothing to set up and so nothing to contradict.
+  const auto applicable =
+      std::find_if(protocols.begin(), protocols.end(),
+                   [&scenario](const notifier::Protocol* protocol) {
+                     return scenario::HasKinds(scenario, *protocol);
+                   });
+  RETURN_IF_ERROR(Contradiction(
+      scenario::CheckCase(
+          scenario,
+          applicable == protocols.end() ? *protocols.front() : **applicable,
+          plan_->options.remote(), plan_->bounds),
+      scenario, file));
   PlannedCase planned;
   planned.file = file;
   planned.seed = static_cast<uint64_t>(plan_->options.seed() != 0

@@ -276,15 +276,36 @@ absl::Status Case::RunSweeps() {
   return absl::OkStatus();
 }
 
+namespace {
+
+// What a result says of its case, whatever comes out.
+void SetHead(const v1::Scenario& scenario, const notifier::Protocol& protocol,
+             const CaseOptions& options, v1::CaseResult* result) {
+  result->set_scenario(scenario.id());
+  result->set_protocol(std::string(protocol.id));
+  result->set_seed(static_cast<int64_t>(options.seed));
+  result->set_remote(options.all_remote);
+  result->set_drive_mode("LOCKSTEP");
+  *result->mutable_mutants() = scenario.mutants();
+  *result->mutable_catalogue() = scenario.catalogue();
+  result->set_preemptions(scenario.preemptions());
+}
+
+// A case without a machine: the protocol has not what it would be made of.
+v1::CaseResult NotApplicable(const v1::Scenario& scenario,
+                             const notifier::Protocol& protocol,
+                             const CaseOptions& options) {
+  v1::CaseResult result;
+  SetHead(scenario, protocol, options, &result);
+  Judge(scenario, protocol, false, Tally(protocol), &result);
+  result.set_event_hash(HashText(0));
+  return result;
+}
+
+}  // namespace
+
 absl::StatusOr<v1::CaseResult> Case::Run() {
-  result_.set_scenario(scenario_.id());
-  result_.set_protocol(std::string(protocol_.id));
-  result_.set_seed(static_cast<int64_t>(options_.seed));
-  result_.set_remote(options_.all_remote);
-  result_.set_drive_mode("LOCKSTEP");
-  *result_.mutable_mutants() = scenario_.mutants();
-  *result_.mutable_catalogue() = scenario_.catalogue();
-  result_.set_preemptions(scenario_.preemptions());
+  SetHead(scenario_, protocol_, options_, &result_);
   for (const auto& [id, ref] : machine_->mms()) {
     if (ref->mm != nullptr) {
       result_.set_vma_count(std::max<int64_t>(
@@ -312,6 +333,9 @@ absl::StatusOr<v1::CaseResult> Case::Run() {
 absl::StatusOr<v1::CaseResult> RunCase(const v1::Scenario& scenario,
                                        const notifier::Protocol& protocol,
                                        const CaseOptions& options) {
+  if (!HasKinds(scenario, protocol)) {
+    return NotApplicable(scenario, protocol, options);
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<Case> made,
                    Case::Make(scenario, protocol, options));
   return made->Run();
@@ -320,6 +344,9 @@ absl::StatusOr<v1::CaseResult> RunCase(const v1::Scenario& scenario,
 absl::Status CheckCase(const v1::Scenario& scenario,
                        const notifier::Protocol& protocol, bool all_remote,
                        const Bounds& bounds) {
+  if (!HasKinds(scenario, protocol)) {
+    return absl::OkStatus();
+  }
   CaseOptions options;
   options.all_remote = all_remote;
   options.bounds = bounds;

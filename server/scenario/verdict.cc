@@ -73,6 +73,15 @@ void AddSurprises(const std::vector<const v1::Expect*>& expectations,
   }
 }
 
+template <typename Predicate>
+bool AllSteps(const v1::Scenario& scenario, Predicate predicate) {
+  return std::all_of(scenario.task().begin(), scenario.task().end(),
+                     [&predicate](const v1::TaskSetup& task) {
+                       return std::all_of(task.step().begin(),
+                                          task.step().end(), predicate);
+                     });
+}
+
 }  // namespace
 
 bool Tally::Tolerated(const trace::Violation& violation) const {
@@ -132,6 +141,36 @@ std::vector<const v1::Expect*> ExpectationsFor(
   return out;
 }
 
+bool HasKinds(const v1::Scenario& scenario,
+              const notifier::Protocol& protocol) {
+  const auto has_kind_of = [&protocol](const v1::NotifierSetup& setup) {
+    switch (setup.kind()) {
+      case v1::Notifier::KIND_GET_PUT:
+        return notifier::Has(protocol, notifier::Kind::kGetPut);
+      case v1::Notifier::KIND_INTERVAL:
+        return notifier::Has(protocol, notifier::Kind::kInterval);
+      default:
+        return true;
+    }
+  };
+  return std::all_of(scenario.notifier().begin(), scenario.notifier().end(),
+                     has_kind_of) &&
+         AllSteps(scenario, [&protocol](const v1::Step& step) {
+           switch (step.op_case()) {
+             case v1::Step::kGet:
+             case v1::Step::kPut:
+               return notifier::Has(protocol, notifier::Kind::kGetPut);
+             case v1::Step::kInsert:
+             case v1::Step::kRemove:
+             case v1::Step::kReadBegin:
+             case v1::Step::kReadRetry:
+               return notifier::Has(protocol, notifier::Kind::kInterval);
+             default:
+               return true;
+           }
+         });
+}
+
 bool IsApplicable(const v1::Scenario& scenario,
                   const notifier::Protocol& protocol) {
   // A mistake is left out of the code that a protocol does not have.
@@ -143,17 +182,19 @@ bool IsApplicable(const v1::Scenario& scenario,
       return false;
     }
   }
-  if (protocol.mmu_notifier_unregister != nullptr) {
-    return true;
-  }
-  for (const v1::TaskSetup& task : scenario.task()) {
-    for (const v1::Step& step : task.step()) {
-      if (step.has_unregister()) {
-        return false;
-      }
-    }
-  }
-  return true;
+  return HasKinds(scenario, protocol) &&
+         AllSteps(scenario, [&protocol](const v1::Step& step) {
+           switch (step.op_case()) {
+             case v1::Step::kUnregister:
+               return protocol.mmu_notifier_unregister != nullptr;
+             // The OOM reaper, and with it starts that may be refused.
+             case v1::Step::kOomReap:
+             case v1::Step::kProcessMrelease:
+               return protocol.era->huge_pages;
+             default:
+               return true;
+           }
+         });
 }
 
 bool Decided(const std::vector<const v1::Expect*>& expectations,

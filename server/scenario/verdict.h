@@ -54,7 +54,13 @@ class Tally {
 std::vector<const v1::Expect*> ExpectationsFor(
     const v1::Scenario& scenario, const notifier::Protocol& protocol);
 
-// Whether the scenario asks for what the protocol has.
+// Whether the protocol has every kind of notifier that the scenario names;
+// where it has not, there is no machine to set up.
+bool HasKinds(const v1::Scenario& scenario, const notifier::Protocol& protocol);
+
+// Whether the scenario asks for what the protocol has: its kinds, an unregister
+// where one is called, the OOM reaper where it is woken, the code that a mutant
+// is planted in.
 bool IsApplicable(const v1::Scenario& scenario,
                   const notifier::Protocol& protocol);
 

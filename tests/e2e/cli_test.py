@@ -128,6 +128,36 @@ class RunTest(FolderTest):
             self.assertEqual(check.returncode, 0, check.stderr)
 
 
+    def test_the_matrix_stands_instead_of_the_cases(self):
+        path = SCENARIOS / "walk_vs_release.textproto"
+        result = run("run", path, "--matrix")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stdout, r"(?m)^ +P12$")
+        self.assertRegex(result.stdout, r"(?m)^v11 +X$")
+        self.assertNotIn("walk_vs_release  ", result.stdout)
+
+    def test_the_matrix_of_a_server_is_the_one_of_the_program(self):
+        with ServerProcess.start() as server:
+            words = ("run", SCENARIOS / "walk_vs_release.textproto", "--matrix",
+                     "--matrix-format", "json", "--seed", "1")
+            self.assertEqual(run(*words).stdout,
+                             run(*words, server=server.address).stdout)
+
+    def test_a_matrix_is_text_json_or_html(self):
+        path = SCENARIOS / "walk_vs_release.textproto"
+        for words in (["--matrix-format", "json"], ["-o", "json"]):
+            matrix = json.loads(run("run", path, "--matrix", *words).stdout)
+            cells = {(c["protocol"], c["entry"]): c for c in matrix["cells"]}
+            self.assertEqual(cells["v11", "P12"]["verdict"], "VIOLATED")
+        html = os.path.join(self.folder, "matrix.html")
+        result = run("run", path, "--matrix", "--matrix-file", html)
+        self.assertIn("walk_vs_release  ", result.stdout)
+        with open(html, encoding="utf-8") as file:
+            self.assertTrue(file.read().startswith("<!DOCTYPE html>"))
+        self.assertEqual(
+            run("run", path, "--matrix-format", "html").returncode, 64)
+
+
 class RemoteTest(FolderTest):
 
     def test_a_driver_in_another_process_comes_to_the_same_verdicts(self):
