@@ -3,6 +3,7 @@
 
 #include "server/mm/page_table.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "server/base/check.h"
@@ -73,23 +74,38 @@ void FreeNode(page_table* node, int level) {
   kernel::ThisWorld()->Delete(node);
 }
 
+// Where the entry after that of `vpn` begins.
+uint64_t NextSpan(uint64_t vpn, int level) {
+  return ((vpn >> (kBits * level)) + 1) << (kBits * level);
+}
+
 // The first non-empty page number in [vpn, end) below `node`, or `end`.
 uint64_t NextBelow(const page_table* node, int level, uint64_t vpn,
                    uint64_t end) {
-  const uint64_t span = uint64_t{1} << (kBits * level);
+  if (level == 0) {
+    const int first = IndexAt(vpn, 0);
+    const auto count =
+        static_cast<int>(std::min<uint64_t>(kPtesPerNode - first, end - vpn));
+    for (int i = 0; i < count; ++i) {
+      if (node->entry[first + i] != 0) {
+        return vpn + static_cast<uint64_t>(i);
+      }
+    }
+    return end;
+  }
   for (int i = IndexAt(vpn, level); i < kPtesPerNode && vpn < end; ++i) {
     if (node->entry[i] != 0) {
-      if (level == 0 || (level == kHugeLevel && IsHuge(node->entry[i]))) {
+      if (level == kHugeLevel && IsHuge(node->entry[i])) {
         return vpn;
       }
-      const uint64_t limit = (vpn / span + 1) * span;
+      const uint64_t limit = NextSpan(vpn, level);
       const uint64_t stop = limit < end ? limit : end;
       const uint64_t found = NextBelow(Child(node, i), level - 1, vpn, stop);
       if (found < stop) {
         return found;
       }
     }
-    vpn = (vpn / span + 1) * span;
+    vpn = NextSpan(vpn, level);
   }
   return end;
 }
@@ -97,9 +113,8 @@ uint64_t NextBelow(const page_table* node, int level, uint64_t vpn,
 // As NextBelow, but stops at the nodes of level 0 themselves.
 uint64_t NextNodeBelow(const page_table* node, int level, uint64_t vpn,
                        uint64_t end) {
-  const uint64_t span = uint64_t{1} << (kBits * level);
   for (int i = IndexAt(vpn, level); i < kPtesPerNode && vpn < end; ++i) {
-    const uint64_t limit = (vpn / span + 1) * span;
+    const uint64_t limit = NextSpan(vpn, level);
     if (node->entry[i] != 0) {
       if (level == 1) {
         return vpn;
