@@ -4,13 +4,38 @@
 #include "server/host/event_ring.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace mmfault::host {
 
 void EventRing::Clear() {
   chunks_.clear();
+  more_.clear();
   clients_.clear();
+  at_ = nullptr;
+  room_ = 0;
   pushed_ = 0;
+  time_ns_ = 0;
+}
+
+void EventRing::NextChunk() {
+  const uint64_t place = pushed_ % capacity_;
+  if (place / kChunk == chunks_.size()) {
+    chunks_.push_back(std::make_unique_for_overwrite<Packed[]>(kChunk));
+  }
+  at_ = &chunks_[place / kChunk][place % kChunk];
+  room_ = std::min<size_t>(kChunk - place % kChunk, capacity_ - place);
+}
+
+void EventRing::PushMore(const trace::Event& event, int32_t violation) {
+  time_ns_ = event.time_ns;
+  more_.push_back({pushed_, event.time_ns, event.start, event.end,
+                   static_cast<int32_t>(event.value), violation,
+                   static_cast<uint8_t>(event.detail)});
+  // The last one before first() says what the time was there.
+  while (more_.size() > 1 && more_[1].number <= first()) {
+    more_.pop_front();
+  }
 }
 
 void EventRing::PushClient(uint64_t step, uint64_t time_ns,
@@ -29,23 +54,33 @@ EventRing::Entry EventRing::at(uint64_t number) const {
   const Packed& packed = PackedAt(number);
   Entry entry;
   entry.event.step = packed.step;
-  entry.event.time_ns = packed.time_ns;
   entry.event.task = packed.task;
   entry.event.op = {packed.kind, packed.access, trace::ObjKey(packed.obj),
                     packed.where};
-  entry.event.value = packed.value;
-  entry.event.start = packed.start;
-  entry.event.end = packed.end;
-  entry.event.detail = packed.detail;
   entry.task_id = packed.task_id;
-  if (packed.violation == kOfClient) {
-    const auto known = std::lower_bound(
-        clients_.begin(), clients_.end(), number,
-        [](const auto& entry, uint64_t n) { return entry.first < n; });
-    entry.client = &known->second;
-  } else {
-    entry.violation = packed.violation;
+  const auto after = std::upper_bound(
+      more_.begin(), more_.end(), number,
+      [](uint64_t n, const More& more) { return n < more.number; });
+  if (after == more_.begin()) {
+    return entry;
   }
+  const More& more = *std::prev(after);
+  entry.event.time_ns = more.time_ns;
+  if (!packed.has_more) {
+    return entry;
+  }
+  entry.event.value = more.value;
+  entry.event.start = more.start;
+  entry.event.end = more.end;
+  entry.event.detail = more.detail;
+  if (more.violation != kOfClient) {
+    entry.violation = more.violation;
+    return entry;
+  }
+  const auto known = std::lower_bound(
+      clients_.begin(), clients_.end(), number,
+      [](const auto& one, uint64_t n) { return one.first < n; });
+  entry.client = &known->second;
   return entry;
 }
 

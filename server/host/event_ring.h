@@ -42,24 +42,25 @@ class EventRing {
 
   void Push(const trace::Event& event, uint32_t task_id,
             int32_t violation = -1) {
-    const uint64_t place = pushed_ % capacity_;
-    if (place / kChunk == chunks_.size()) {
-      chunks_.push_back(std::make_unique_for_overwrite<Packed[]>(kChunk));
+    if (room_ == 0) [[unlikely]] {
+      NextChunk();
     }
-    Packed& packed = chunks_[place / kChunk][place % kChunk];
-    packed.step = event.step;
-    packed.time_ns = event.time_ns;
+    Packed& packed = *at_++;
+    --room_;
+    const bool has_more = (event.start | event.end | event.detail) != 0 ||
+                          event.value != 0 || violation != -1 ||
+                          event.time_ns != time_ns_;
     packed.obj = event.op.obj.bits;
     packed.where = event.op.where;
-    packed.start = event.start;
-    packed.end = event.end;
-    packed.value = static_cast<int32_t>(event.value);
+    packed.step = event.step;
     packed.task_id = task_id;
-    packed.violation = static_cast<int16_t>(violation);
     packed.task = static_cast<int8_t>(event.task);
     packed.kind = event.op.kind;
     packed.access = event.op.access;
-    packed.detail = static_cast<uint8_t>(event.detail);
+    packed.has_more = has_more;
+    if (has_more) [[unlikely]] {
+      PushMore(event, violation);
+    }
     ++pushed_;
   }
 
@@ -79,27 +80,35 @@ class EventRing {
 
  private:
   // Memory comes in pieces, so that growing moves nothing.
-  static constexpr size_t kChunk = 64;
-  static constexpr int16_t kOfClient = -2;  // Packed::violation
+  static constexpr size_t kChunk = 128;
+  static constexpr int32_t kOfClient = -2;  // More::violation
 
-  // A cache line: the ring takes in every event of a live world.
-  struct alignas(64) Packed {
-    uint64_t step;
-    uint64_t time_ns;
+  // Half a cache line: the ring takes in every event of a live world, and what
+  // few events have stands elsewhere.
+  struct alignas(32) Packed {
     uint64_t obj;
     const char* where;
-    uint64_t start;
-    uint64_t end;
-    int32_t value;  // a return code
+    uint64_t step;
     uint32_t task_id;
-    int16_t violation;
     int8_t task;
     trace::OpKind kind;
     trace::Access access;
+    bool has_more;
+  };
+  static_assert(sizeof(Packed) == 32);
+
+  struct More {
+    uint64_t number;   // of the entry
+    uint64_t time_ns;  // of this one and those after it
+    uint64_t start;
+    uint64_t end;
+    int32_t value;  // a return code
+    int32_t violation;
     uint8_t detail;
   };
-  static_assert(sizeof(Packed) == 64);
 
+  void NextChunk();
+  void PushMore(const trace::Event& event, int32_t violation);
   const Packed& PackedAt(uint64_t number) const {
     const uint64_t place = number % capacity_;
     return chunks_[place / kChunk][place % kChunk];
@@ -107,7 +116,11 @@ class EventRing {
 
   size_t capacity_ = 1;
   uint64_t pushed_ = 0;
+  Packed* at_ = nullptr;  // where the next one goes
+  size_t room_ = 0;       // how many there
   std::vector<std::unique_ptr<Packed[]>> chunks_;
+  std::deque<More> more_;  // what is there, and one before it
+  uint64_t time_ns_ = 0;   // of the last one
   std::deque<std::pair<uint64_t, ClientEvent>> clients_;  // by entry's number
 };
 

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace mmfault::host {
 namespace {
 
@@ -43,6 +45,58 @@ TEST(EventRingTest, EvictsTheOldest) {
   ring.Clear();
   EXPECT_EQ(ring.end(), 0u);
   EXPECT_EQ(ring.first_step(), 0u);
+}
+
+// What few events have, and the time, which stands still mostly: as told, for
+// each entry there, at any fill. Capacities are below, at and above a piece of
+// the ring's memory.
+TEST(EventRingTest, GivesBackWhatItTook) {
+  for (const size_t capacity : {1, 5, 100, 128, 129, 300}) {
+    EventRing ring;
+    ring.SetCapacity(capacity);
+    std::vector<trace::Event> told;
+    for (uint64_t i = 0; i < 700; ++i) {
+      trace::Event event;
+      event.step = i;
+      event.time_ns = i / 7 * 10;
+      event.task = static_cast<int>(i % 5);
+      event.op.where = "here";
+      if (i % 3 == 0) {
+        event.start = i;
+        event.end = i + 4096;
+      }
+      event.value = i % 11 == 0 ? -12 : 0;
+      told.push_back(event);
+      const bool violates = i % 13 == 0;
+      ring.Push(event, static_cast<uint32_t>(i),
+                violates ? static_cast<int32_t>(i) : -1);
+      for (uint64_t n : {ring.first(), (ring.first() + i) / 2, i}) {
+        const EventRing::Entry entry = ring.at(n);
+        ASSERT_EQ(entry.event.step, told[n].step);
+        ASSERT_EQ(entry.event.time_ns, told[n].time_ns) << n << " of " << i;
+        ASSERT_EQ(entry.event.task, told[n].task);
+        ASSERT_EQ(entry.event.start, told[n].start);
+        ASSERT_EQ(entry.event.end, told[n].end);
+        ASSERT_EQ(entry.event.value, told[n].value);
+        ASSERT_EQ(entry.task_id, n);
+        ASSERT_EQ(entry.violation, n % 13 == 0 ? static_cast<int>(n) : -1);
+      }
+    }
+  }
+}
+
+TEST(EventRingTest, ClientsEventsStandBetweenTheWorlds) {
+  EventRing ring;
+  ring.SetCapacity(4);
+  Fill(&ring, 3);
+  ring.PushClient(2, 0, {"c1", "left"});
+  Fill(&ring, 2);
+  ASSERT_EQ(ring.first(), 2u);
+  EXPECT_EQ(ring.at(2).client, nullptr);
+  ASSERT_NE(ring.at(3).client, nullptr);
+  EXPECT_EQ(ring.at(3).client->detail, "left");
+  EXPECT_EQ(ring.at(3).violation, -1);
+  EXPECT_EQ(ring.at(4).client, nullptr);
 }
 
 }  // namespace
