@@ -88,7 +88,7 @@ grpc::ServerUnaryReactor* ArriveCall(grpc::CallbackServerContext* context,
         ToGrpcStatus(world.ok() ? timeout.status() : world.status()));
     return reactor;
   }
-  const auto slot = std::make_shared<ReplySlot<Response>>();
+  const auto slot = std::make_shared<ReplySlot<Response>>(response);
   // The request may be gone when the last of the message runs.
   (*world)->Post([hosted = *world, executor, id, request, timeout = *timeout,
                   slot](const absl::Status& alive) {
@@ -98,7 +98,7 @@ grpc::ServerUnaryReactor* ArriveCall(grpc::CallbackServerContext* context,
       slot->Answer(alive);
     }
   });
-  return slot->Connect(context, *world, response);
+  return ReplySlot<Response>::Connect(slot, context, *world);
 }
 
 }  // namespace mmfault::api

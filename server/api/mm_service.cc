@@ -229,61 +229,73 @@ absl::Status Resolve(HostedWorld& world, const v1::RunStepRequest& request,
   return absl::OkStatus();
 }
 
-v1::RunStepResponse Answer(const std::string& task, int64_t index,
-                           const scenario::StepOutcome* outcome) {
-  v1::RunStepResponse response;
-  response.set_task(task);
-  response.set_step_index(index);
+void Fill(const std::string& task, int64_t index,
+          const scenario::StepOutcome* outcome, v1::RunStepResponse* response) {
+  response->set_task(task);
+  response->set_step_index(index);
   if (outcome != nullptr) {
-    *response.mutable_result() = scenario::ToProto(*outcome);
+    scenario::FillResult(*outcome, response->mutable_result());
   } else {
-    response.mutable_result()->set_died(true);
+    response->mutable_result()->set_died(true);
   }
-  return response;
 }
 
-void Run(HostedWorld& world, const v1::RunStepRequest& request,
-         host::Done<v1::RunStepResponse> done) {
+// `reply(status, fill)` answers: with an error, or with the response that
+// `fill` makes.
+template <typename Reply>
+void Run(HostedWorld& world, const v1::RunStepRequest& request, Reply reply) {
+  const auto fail = [&reply](const absl::Status& status) {
+    reply(status, [](v1::RunStepResponse*) {});
+  };
   Target target;
   absl::Status status = Resolve(world, request, &target);
   if (!status.ok()) {
-    done(status);
+    fail(status);
     return;
   }
   const auto program = world.StandingTask(target.task, request.task().empty());
   if (!program.ok()) {
-    done(program.status());
+    fail(program.status());
     return;
   }
   if (world.lockstep()) {
     const auto index = world.StartStep(*program, request.step(), "step", 0,
                                        nullptr, target.mm);
-    if (!index.ok()) {
-      done(index.status());
-      return;
-    }
-    v1::RunStepResponse response;
-    response.set_task(target.task);
-    response.set_step_index(*index);
-    done(std::move(response));
+    reply(index.status(), [&](v1::RunStepResponse* response) {
+      response->set_task(target.task);
+      response->set_step_index(*index);
+    });
     return;
   }
   const int64_t place = world.tasks().Of(*program)->given_count;
   const uint64_t limit = world.AllowSteps(request.step_budget());
   const auto index = world.StartStep(
       *program, request.step(), "step", limit,
-      [task = std::move(target.task), place, done](
+      [task = std::move(target.task), place, reply](
           const absl::Status& ended, const scenario::StepOutcome* outcome) {
-        if (ended.ok()) {
-          done(Answer(task, place, outcome));
-        } else {
-          done(ended);
-        }
+        reply(ended, [&](v1::RunStepResponse* response) {
+          Fill(task, place, outcome, response);
+        });
       },
       target.mm);
   if (!index.ok()) {
-    done(index.status());
+    fail(index.status());
   }
+}
+
+// With a request id the answer is kept, and so made apart from the call.
+void RunOnce(HostedWorld& world, const v1::RunStepRequest& request,
+             host::Done<v1::RunStepResponse> done) {
+  Run(world, request,
+      [done = std::move(done)](const absl::Status& status, const auto& fill) {
+        if (!status.ok()) {
+          done(status);
+          return;
+        }
+        v1::RunStepResponse response;
+        fill(&response);
+        done(std::move(response));
+      });
 }
 
 // --- ForceTeardown -----------------------------------------------------------
@@ -430,8 +442,27 @@ grpc::ServerUnaryReactor* MmService::ListVmas(
 grpc::ServerUnaryReactor* MmService::RunStep(
     grpc::CallbackServerContext* context, const v1::RunStepRequest* request,
     v1::RunStepResponse* response) {
-  return OnWorldLater(context, FindWorld(*worlds_, request->parent(), "parent"),
-                      request, response, Run);
+  const WorldOr world = FindWorld(*worlds_, request->parent(), "parent");
+  if (!world.ok() || !request->request_id().empty()) {
+    return OnWorldLater(context, world, request, response, RunOnce);
+  }
+  using Slot = ReplySlot<v1::RunStepResponse>;
+  const auto slot = std::make_shared<Slot>(response);
+  (*world)->Post(
+      [hosted = world->get(), request, slot](const absl::Status& alive) {
+        if (!alive.ok()) {
+          slot->Answer(alive);
+          return;
+        }
+        Run(*hosted, *request,
+            [slot](const absl::Status& status, const auto& fill) {
+              if (slot->is_open() && status.ok()) {
+                fill(slot->response());
+              }
+              slot->Answer(status);
+            });
+      });
+  return Slot::Connect(slot, context, *world);
 }
 
 grpc::ServerUnaryReactor* MmService::ForceTeardown(

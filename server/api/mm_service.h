@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "mmfault/v1/mm_service.grpc.pb.h"
+#include "server/api/arena_messages.h"
 #include "server/host/world_table.h"
 
 namespace mmfault::api {
@@ -19,7 +20,9 @@ namespace mmfault::api {
 class MmService final : public v1::MmService::CallbackService {
  public:
   explicit MmService(std::shared_ptr<host::WorldTable> worlds)
-      : worlds_(std::move(worlds)) {}
+      : worlds_(std::move(worlds)) {
+    SetMessageAllocatorFor_RunStep(&run_step_messages_);
+  }
 
   grpc::ServerUnaryReactor* CreateMm(grpc::CallbackServerContext* context,
                                      const v1::CreateMmRequest* request,
@@ -46,6 +49,7 @@ class MmService final : public v1::MmService::CallbackService {
 
  private:
   const std::shared_ptr<host::WorldTable> worlds_;
+  ArenaMessages<v1::RunStepRequest, v1::RunStepResponse> run_step_messages_;
 };
 
 }  // namespace mmfault::api

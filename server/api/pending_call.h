@@ -4,8 +4,9 @@
 // pending_call.h: unary calls that are answered when the world has moved.
 //
 // One that is answered before its handler returns, as when the call itself ran
-// the world, is finished through gRPC's default reactor: any other costs a hop
-// to another thread at its end.
+// the world, is finished through gRPC's default reactor. The reactor for the
+// others is like it in that its reactions run where gRPC notices their cause,
+// not on another thread: they do next to nothing.
 //
 // The answer and the client's own end (cancellation, deadline) race; the first
 // one finishes the call and the other finds it finished. The cancellation goes
@@ -33,26 +34,18 @@
 
 namespace mmfault::api {
 
-template <typename Response>
 class PendingCall final : public grpc::ServerUnaryReactor {
  public:
   static std::shared_ptr<PendingCall> Make(
-      std::shared_ptr<host::HostedWorld> world, Response* response) {
-    std::shared_ptr<PendingCall> call(
-        new PendingCall(std::move(world), response));
+      std::shared_ptr<host::HostedWorld> world) {
+    std::shared_ptr<PendingCall> call(new PendingCall(std::move(world)));
     call->self_ = call;
     return call;
   }
 
-  void Answer(absl::StatusOr<Response> result) {
-    if (answered_.exchange(true)) {
-      return;
-    }
-    if (result.ok()) {
-      *response_ = *std::move(result);
-      Finish(grpc::Status::OK);
-    } else {
-      Finish(ToGrpcStatus(result.status()));
+  void Answer(const absl::Status& status) {
+    if (!answered_.exchange(true)) {
+      Finish(ToGrpcStatus(status));
     }
   }
 
@@ -63,12 +56,14 @@ class PendingCall final : public grpc::ServerUnaryReactor {
   }
 
  private:
-  PendingCall(std::shared_ptr<host::HostedWorld> world, Response* response)
-      : world_(std::move(world)), response_(response) {}
+  explicit PendingCall(std::shared_ptr<host::HostedWorld> world)
+      : world_(std::move(world)) {}
+
+  bool InternalInlineable() override { return true; }
 
   void OnCancel() override {
     const std::shared_ptr<PendingCall> call = self_;
-    world_->Post([call](const absl::Status& /*alive*/) {
+    world_->PostElsewhere([call](const absl::Status& /*alive*/) {
       call->Answer(absl::CancelledError("the call ended before its answer"));
       if (call->abandoned_ != nullptr) {
         call->abandoned_();
@@ -79,65 +74,88 @@ class PendingCall final : public grpc::ServerUnaryReactor {
   void OnDone() override { self_ = nullptr; }
 
   const std::shared_ptr<host::HostedWorld> world_;
-  Response* const response_;
   std::atomic<bool> answered_ = false;
   std::function<void()> abandoned_;  // the runner's
   std::shared_ptr<PendingCall> self_;
 };
 
 // Where an answer goes: kept until the handler has returned from posting, then
-// to the reactor.
+// to the reactor. The runner writes into gRPC's own response: as a cancelled
+// call ends on the runner, too, the response is there as long as is_open().
 template <typename Response>
 class ReplySlot {
  public:
-  void Answer(absl::StatusOr<Response> result) {
-    std::shared_ptr<PendingCall<Response>> call;
+  explicit ReplySlot(Response* response) : response_(response) {}
+
+  // The runner's.
+  bool is_open() const { return open_; }
+  Response* response() { return response_; }
+
+  // The response is filled in, or there is an error.
+  void Answer(const absl::Status& status) {
+    std::shared_ptr<PendingCall> call;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (call_ == nullptr) {
-        if (!early_.has_value()) {
-          early_.emplace(std::move(result));
-        }
+      if (!open_) {
         return;
       }
-      call = call_;
+      open_ = false;
+      early_ = status;
+      call = std::move(call_);
     }
-    call->Answer(std::move(result));
+    if (call != nullptr) {
+      call->Answer(status);
+    }
+  }
+  void Answer(absl::StatusOr<Response> result) {
+    if (open_ && result.ok()) {
+      *response_ = *std::move(result);
+    }
+    Answer(result.status());
   }
 
   // Called on the runner once the call has ended early.
   void SetAbandoned(std::function<void()> abandoned) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (call_ != nullptr) {
-      call_->SetAbandoned(std::move(abandoned));
-    } else {
-      abandoned_ = std::move(abandoned);
-    }
+    abandoned_ = std::move(abandoned);
   }
 
   // The handler's last act: the reactor to return.
-  grpc::ServerUnaryReactor* Connect(
+  static grpc::ServerUnaryReactor* Connect(
+      const std::shared_ptr<ReplySlot>& slot,
       grpc::CallbackServerContext* context,
-      const std::shared_ptr<host::HostedWorld>& world, Response* response) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!early_.has_value()) {
-      call_ = PendingCall<Response>::Make(world, response);
-      call_->SetAbandoned(std::move(abandoned_));
-      return call_.get();
+      const std::shared_ptr<host::HostedWorld>& world) {
+    const std::lock_guard<std::mutex> lock(slot->mutex_);
+    if (slot->open_) {
+      slot->call_ = PendingCall::Make(world);
+      slot->call_->SetAbandoned([slot] { slot->Abandon(); });
+      return slot->call_.get();
     }
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    if (early_->ok()) {
-      *response = **std::move(early_);
-    }
-    reactor->Finish(ToGrpcStatus(early_->status()));
+    reactor->Finish(ToGrpcStatus(slot->early_));
     return reactor;
   }
 
  private:
+  void Abandon() {
+    std::function<void()> abandoned;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      open_ = false;
+      abandoned.swap(abandoned_);
+      call_ = nullptr;
+    }
+    if (abandoned != nullptr) {
+      abandoned();
+    }
+  }
+
+  Response* const response_;
   std::mutex mutex_;
-  std::optional<absl::StatusOr<Response>> early_;
+  std::atomic<bool> open_ = true;  // neither answered nor cancelled
+  absl::Status early_;
   std::function<void()> abandoned_;
-  std::shared_ptr<PendingCall<Response>> call_;
+  std::shared_ptr<PendingCall> call_;
 };
 
 // Starts `work(world, done)` on the runner. Calls with a `request_id` are
@@ -152,7 +170,7 @@ grpc::ServerUnaryReactor* OnWorldLater(
     reactor->Finish(ToGrpcStatus(world.status()));
     return reactor;
   }
-  const auto slot = std::make_shared<ReplySlot<Response>>();
+  const auto slot = std::make_shared<ReplySlot<Response>>(response);
   (*world)->Post([hosted = world->get(), slot, request,
                   work = std::move(work)](const absl::Status& alive) {
     if (!alive.ok()) {
@@ -167,7 +185,7 @@ grpc::ServerUnaryReactor* OnWorldLater(
                    work(*hosted, *request, std::move(first));
                  });
   });
-  return slot->Connect(context, *world, response);
+  return ReplySlot<Response>::Connect(slot, context, *world);
 }
 
 }  // namespace mmfault::api

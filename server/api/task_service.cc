@@ -387,7 +387,7 @@ grpc::ServerUnaryReactor* TaskService::WaitTask(
     reactor->Finish(ToGrpcStatus(world.status()));
     return reactor;
   }
-  const auto call = std::make_shared<ReplySlot<v1::WaitTaskResponse>>();
+  const auto call = std::make_shared<ReplySlot<v1::WaitTaskResponse>>(response);
   (*world)->Post([hosted = *world, id, request, call,
                   executor = worlds_->executor()](const absl::Status& alive) {
     if (alive.ok()) {
@@ -396,7 +396,7 @@ grpc::ServerUnaryReactor* TaskService::WaitTask(
       call->Answer(alive);
     }
   });
-  return call->Connect(context, *world, response);
+  return ReplySlot<v1::WaitTaskResponse>::Connect(call, context, *world);
 }
 
 grpc::ServerUnaryReactor* TaskService::SignalTask(

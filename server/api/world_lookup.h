@@ -24,6 +24,10 @@ using WorldOr = absl::StatusOr<std::shared_ptr<host::HostedWorld>>;
 // Of `worlds/{world}` in that field.
 inline WorldOr FindWorld(const host::WorldTable& worlds,
                          const std::string& name, std::string_view field) {
+  std::shared_ptr<host::HostedWorld> known = worlds.FindNamed(name);
+  if (known != nullptr) {
+    return known;
+  }
   ASSIGN_OR_RETURN(const auto ids, host::ParseName(name, {"worlds"}, field));
   return worlds.Find(ids[0]);
 }

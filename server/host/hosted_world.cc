@@ -93,53 +93,77 @@ absl::Status HostedWorld::SetUpMachine() {
 }
 
 void HostedWorld::Post(Message message) {
+  bool runs = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!deleted_) {
-      inbox_.push_back(std::move(message));
-      has_mail_.store(true, std::memory_order_relaxed);
       if (running_) {
+        inbox_.push_back(std::move(message));
+        has_mail_.store(true, std::memory_order_relaxed);
         return;
       }
       running_ = true;
-      message = nullptr;
+      runs = true;
     }
   }
-  if (message != nullptr) {
+  if (!runs) {
     message(WorldGone(name()));
     return;
   }
+  const std::shared_ptr<HostedWorld> self = shared_from_this();
+  message(ended_ ? WorldGone(name()) : absl::OkStatus());
+  message = nullptr;
   Work(false);
 }
 
+void HostedWorld::PostElsewhere(Message message) {
+  // Work is copyable, a message is not.
+  executor_->Run([self = shared_from_this(),
+                  shared = std::make_shared<Message>(std::move(message))] {
+    self->Post(std::move(*shared));
+  });
+}
+
+void HostedWorld::TakeMail() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    mail_.swap(inbox_);
+    has_mail_.store(false, std::memory_order_relaxed);
+  }
+  for (Message& message : mail_) {
+    message(ended_ ? WorldGone(name()) : absl::OkStatus());
+  }
+  mail_.clear();
+}
+
+// Whether there is nothing to do any more; then this is no runner any more.
+bool HostedWorld::Rest() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  running_ = !inbox_.empty();
+  return !running_;
+}
+
+// A message has been handled, or the world was handed over: it may move.
+// Whoever calls this keeps the world alive.
 void HostedWorld::Work(bool on_executor) {
-  const std::shared_ptr<HostedWorld> self = shared_from_this();
   const uint64_t quantum = on_executor ? kExecutorQuantum : kInlineQuantum;
-  bool more = on_executor;  // it was handed over because there is more
   for (int round = 0;; ++round) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (inbox_.empty() && !more) {
-        running_ = false;
-        return;
-      }
-      mail_.swap(inbox_);
-      has_mail_.store(false, std::memory_order_relaxed);
-    }
-    for (Message& message : mail_) {
-      message(ended_ ? WorldGone(name()) : absl::OkStatus());
-    }
-    mail_.clear();
     const uint64_t before = ended_ ? 0 : step();
-    more = !ended_ && Move(quantum);
+    const bool more = !ended_ && Move(quantum);
     if (!ended_) {
       CallObservers(absl::OkStatus());
       shown_step_.store(step(), std::memory_order_relaxed);
     }
     const bool long_work = more && !ended_ && step() - before >= kInlineQuantum;
     if (!on_executor && (long_work || round >= kInlineRounds)) {
-      executor_->Run([self] { self->Work(true); });
+      executor_->Run([self = shared_from_this()] { self->Work(true); });
       return;  // still the runner, by proxy
+    }
+    if (!more && Rest()) {
+      return;
+    }
+    if (Hurry()) {
+      TakeMail();
     }
   }
 }

@@ -39,6 +39,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -47,6 +48,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mmfault/v1/world_service.pb.h"
+#include "server/base/inline_function.h"
 #include "server/host/barrier_book.h"
 #include "server/host/event_ring.h"
 #include "server/host/executor.h"
@@ -99,7 +101,7 @@ class HostedWorld final : public RemoteSession,
   // Runs on the runner, between two steps of the world. The status is OK, or
   // ABORTED (WORLD_GONE) when the world was deleted before: then the machine
   // must not be touched.
-  using Message = std::function<void(const absl::Status& alive)>;
+  using Message = base::InlineFunction<void(const absl::Status& alive)>;
   // Called by the runner whenever the world has moved or was changed; returns
   // false when it wants no more calls. After a deletion `alive` is an error,
   // and it is the last call.
@@ -117,6 +119,8 @@ class HostedWorld final : public RemoteSession,
   bool lockstep() const { return lockstep_; }
 
   void Post(Message message);
+  // The same, never on the caller's thread.
+  void PostElsewhere(Message message);
   // Ends the world: pending calls get WORLD_GONE, clients a goodbye.
   void Delete();
   // The server drains: waiting calls get SERVER_DRAINING, clients a goodbye.
@@ -184,8 +188,10 @@ class HostedWorld final : public RemoteSession,
   absl::StatusOr<int64_t> AppendSteps(
       scenario::Program* program,
       const google::protobuf::RepeatedPtrField<v1::Step>& steps,
-      std::string_view field, bool indexed = true,
-      scenario::MmRef* default_mm = nullptr);
+      std::string_view field) {
+    return Append(program, {steps.data(), static_cast<size_t>(steps.size())},
+                  field, true, nullptr);
+  }
   // A task that waits for steps and holds nothing; made when there is none.
   absl::StatusOr<scenario::Program*> StandingTask(const std::string& id,
                                                   bool replace_exited);
@@ -296,7 +302,14 @@ class HostedWorld final : public RemoteSession,
   HostedWorld(WorldPlan plan, Executor* executor);
   absl::Status SetUpMachine();
 
+  absl::StatusOr<int64_t> Append(scenario::Program* program,
+                                 std::span<const v1::Step* const> steps,
+                                 std::string_view field, bool indexed,
+                                 scenario::MmRef* default_mm);
+
   // --- Mailbox (hosted_world.cc)
+  void TakeMail();
+  bool Rest();
   void Work(bool on_executor);
   bool Hurry() const { return has_mail_.load(std::memory_order_relaxed); }
   void FailEverything(const absl::Status& status);
@@ -374,6 +387,7 @@ class HostedWorld final : public RemoteSession,
                  const device::CallbackAnswer& answer,
                  const std::vector<v1::AddressRange>& dropped);
   void HandleOwnAnswer(int64_t number);
+  Outstanding& NewOutstanding(int64_t number);
   void Admit(int64_t number);
   void Lose(const ClientPtr& client);
   void LoseNotifier(const ClientPtr& client, device::device* dev);
@@ -449,6 +463,7 @@ class HostedWorld final : public RemoteSession,
   sched::RunStop last_stop_ = sched::RunStop::kFinished;
   std::unordered_map<const device::device*, Binding> bindings_;
   std::map<int64_t, Outstanding> outstanding_;  // by number on the wire
+  std::map<int64_t, Outstanding>::node_type spare_outstanding_;
   int64_t number_base_ = 0;
   int64_t last_number_ = 0;
   bool deadline_armed_ = false;

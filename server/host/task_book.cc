@@ -105,10 +105,10 @@ uint64_t TaskBook::LeastLimit() const {
   return least;
 }
 
-std::vector<TaskEntry::Waiter> TaskBook::Take(
+TaskBook::Taken TaskBook::Take(
     TaskEntry* entry,
-    const std::function<bool(const TaskEntry::Waiter&)>& wanted) {
-  std::vector<TaskEntry::Waiter> taken;
+    absl::FunctionRef<bool(const TaskEntry::Waiter&)> wanted) {
+  Taken taken;
   auto& waiters = entry->waiters;
   for (size_t i = 0; i < waiters.size();) {
     if (!wanted(waiters[i])) {

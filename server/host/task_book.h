@@ -13,15 +13,17 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "mmfault/v1/task_service.pb.h"
+#include "server/base/inline_function.h"
 #include "server/scenario/machine.h"
 
 namespace mmfault::host {
@@ -38,8 +40,8 @@ struct ArmedSignal {
 struct TaskEntry {
   // An OK status and the outcome, or why there is none. The outcome is null
   // when it is too old to be known.
-  using StepDone =
-      std::function<void(const absl::Status&, const scenario::StepOutcome*)>;
+  using StepDone = base::InlineFunction<void(const absl::Status&,
+                                             const scenario::StepOutcome*)>;
   struct Waiter {
     int64_t index = -1;  // -1: until it has exited or waits for steps
     uint64_t limit = 0;  // world step at which to give up; 0: never
@@ -98,9 +100,9 @@ class TaskBook {
   // Takes out all.
   std::vector<TaskEntry::Waiter> TakeAll();
   // Takes out those of the entry that the predicate chooses.
-  std::vector<TaskEntry::Waiter> Take(
-      TaskEntry* entry,
-      const std::function<bool(const TaskEntry::Waiter&)>& wanted);
+  using Taken = absl::InlinedVector<TaskEntry::Waiter, 2>;
+  Taken Take(TaskEntry* entry,
+             absl::FunctionRef<bool(const TaskEntry::Waiter&)> wanted);
 
   const std::map<std::string, std::unique_ptr<TaskEntry>>& all() const {
     return entries_;

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/hosted_world.h"
@@ -35,9 +36,8 @@ absl::Status CheckMm(const scenario::Machine& machine,
 
 }  // namespace
 
-absl::StatusOr<int64_t> HostedWorld::AppendSteps(
-    scenario::Program* program,
-    const google::protobuf::RepeatedPtrField<v1::Step>& steps,
+absl::StatusOr<int64_t> HostedWorld::Append(
+    scenario::Program* program, std::span<const v1::Step* const> steps,
     std::string_view field, bool indexed, scenario::MmRef* default_mm) {
   TaskEntry* entry = tasks_.Of(program);
   CHECK(entry != nullptr);
@@ -47,7 +47,7 @@ absl::StatusOr<int64_t> HostedWorld::AppendSteps(
                                  "task \"" + entry->id + "\" has exited",
                                  {{"task", entry->id}});
   }
-  const auto waiting = static_cast<int64_t>(entry->given.size()) + steps.size();
+  const auto waiting = static_cast<int64_t>(entry->given.size() + steps.size());
   const int64_t most = plan_.settings.limits().max_queued_steps();
   if (waiting > most) {
     return CheckQuota(name() + "/tasks/" + entry->id, "max_queued_steps", most,
@@ -56,17 +56,20 @@ absl::StatusOr<int64_t> HostedWorld::AppendSteps(
   if (ArenaFull()) {
     return CheckArena();
   }
-  RETURN_IF_ERROR(CheckQuota(name(), "max_notifiers", bounds_.max_notifiers,
-                             static_cast<int64_t>(machine_->devices().size())));
+  const auto notifiers = static_cast<int64_t>(machine_->devices().size());
+  if (notifiers > bounds_.max_notifiers) {
+    return CheckQuota(name(), "max_notifiers", bounds_.max_notifiers,
+                      notifiers);
+  }
   const scenario::Machine::QueueMark mark = machine_->MarkQueue(program);
-  std::vector<scenario::StepSpec*> added;
-  for (int i = 0; i < steps.size(); ++i) {
+  absl::InlinedVector<scenario::StepSpec*, 4> added;
+  for (size_t i = 0; i < steps.size(); ++i) {
     std::string path(field);
     if (indexed) {
       path += "[" + std::to_string(i) + "]";
     }
     absl::Status status = scenario::AppendStep(machine_.get(), program,
-                                               steps[i], path, default_mm);
+                                               *steps[i], path, default_mm);
     if (status.ok()) {
       scenario::StepSpec* step = program->last_step;
       added.push_back(step);
@@ -92,12 +95,9 @@ absl::StatusOr<int64_t> HostedWorld::StartStep(scenario::Program* program,
                                                std::string_view field,
                                                uint64_t limit, StepDone done,
                                                scenario::MmRef* default_mm) {
-  google::protobuf::RepeatedPtrField<v1::Step> steps;
-  // Lent for the call, not copied.
-  steps.UnsafeArenaAddAllocated(const_cast<v1::Step*>(&step));
+  const v1::Step* const only = &step;
   absl::StatusOr<int64_t> index =
-      AppendSteps(program, steps, field, false, default_mm);
-  steps.UnsafeArenaReleaseLast();
+      Append(program, {&only, 1}, field, false, default_mm);
   if (index.ok() && done != nullptr) {
     tasks_.Wait(tasks_.Of(program), *index, limit, std::move(done));
   }

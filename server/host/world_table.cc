@@ -260,6 +260,17 @@ absl::StatusOr<std::shared_ptr<HostedWorld>> WorldTable::Find(
   return it->second;
 }
 
+std::shared_ptr<HostedWorld> WorldTable::FindNamed(
+    std::string_view name) const {
+  constexpr std::string_view kCollection = "worlds/";
+  if (!name.starts_with(kCollection)) {
+    return nullptr;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto it = worlds_.find(name.substr(kCollection.size()));
+  return it == worlds_.end() ? nullptr : it->second;
+}
+
 absl::Status WorldTable::Delete(const std::string& id) {
   std::shared_ptr<HostedWorld> world;
   {

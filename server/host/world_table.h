@@ -12,11 +12,13 @@
 #define MMFAULT_SERVER_HOST_WORLD_TABLE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -42,6 +44,8 @@ class WorldTable {
   // By id. NOT_FOUND (WORLD_NOT_FOUND).
   absl::StatusOr<std::shared_ptr<HostedWorld>> Find(
       const std::string& id) const;
+  // The same by its resource name; null when there is none. Allocates nothing.
+  std::shared_ptr<HostedWorld> FindNamed(std::string_view name) const;
   absl::Status Delete(const std::string& id);
 
   // In the order of their ids.
@@ -73,8 +77,8 @@ class WorldTable {
       std::make_shared<SafetyLevers>();
 
   mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<HostedWorld>> worlds_;  // null: being
-                                                                // made
+  // Null: being made.
+  std::map<std::string, std::shared_ptr<HostedWorld>, std::less<>> worlds_;
   int64_t chosen_ = 0;  // ids given out as `world-N`
   bool draining_ = false;
   uint64_t seeds_drawn_ = 0;

@@ -85,6 +85,8 @@ absl::Status SetUp(Machine* machine, const v1::Scenario& scenario,
 
 // How a step ended, as the API says it.
 v1::StepResult ToProto(const StepOutcome& outcome);
+// The same into a message that is empty.
+void FillResult(const StepOutcome& outcome, v1::StepResult* result);
 // A violation with its explanation, names filled in.
 v1::Violation ToProto(const Machine& machine,
                       const trace::Violation& violation);

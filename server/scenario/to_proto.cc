@@ -130,24 +130,28 @@ v1::Event ToProto(const Machine& machine, const trace::Event& event) {
   return out;
 }
 
-v1::StepResult ToProto(const StepOutcome& outcome) {
-  v1::StepResult result;
-  result.set_rc(outcome.rc);
-  result.set_begin_step(static_cast<int64_t>(outcome.begin_step));
-  result.set_end_step(static_cast<int64_t>(outcome.end_step));
-  result.set_fault_count(static_cast<int32_t>(outcome.fault_count));
-  result.set_violation_count(static_cast<int32_t>(outcome.violation_count));
-  result.set_skipped(outcome.skipped);
-  result.set_died(outcome.died);
+void FillResult(const StepOutcome& outcome, v1::StepResult* result) {
+  result->set_rc(outcome.rc);
+  result->set_begin_step(static_cast<int64_t>(outcome.begin_step));
+  result->set_end_step(static_cast<int64_t>(outcome.end_step));
+  result->set_fault_count(static_cast<int32_t>(outcome.fault_count));
+  result->set_violation_count(static_cast<int32_t>(outcome.violation_count));
+  result->set_skipped(outcome.skipped);
+  result->set_died(outcome.died);
   if (outcome.page_pfn != 0) {
-    result.mutable_page()->set_pfn(static_cast<int64_t>(outcome.page_pfn));
-    result.mutable_page()->set_generation(
+    result->mutable_page()->set_pfn(static_cast<int64_t>(outcome.page_pfn));
+    result->mutable_page()->set_generation(
         static_cast<int64_t>(outcome.page_generation));
   }
-  result.set_seq(static_cast<int64_t>(outcome.seq));
-  result.set_vma_visit_count(static_cast<int64_t>(outcome.vma_visit_count));
-  result.set_unchecked_vma_visit_max(
+  result->set_seq(static_cast<int64_t>(outcome.seq));
+  result->set_vma_visit_count(static_cast<int64_t>(outcome.vma_visit_count));
+  result->set_unchecked_vma_visit_max(
       static_cast<int64_t>(outcome.unchecked_vma_visit_max));
+}
+
+v1::StepResult ToProto(const StepOutcome& outcome) {
+  v1::StepResult result;
+  FillResult(outcome, &result);
   return result;
 }
 
