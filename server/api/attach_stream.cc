@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -28,6 +29,8 @@ class Outlet final : public host::ClientStream {
   explicit Outlet(AttachReactor* reactor) : reactor_(reactor) {}
 
   bool Send(v1::AttachResponse message) override;
+  bool SendCallback(
+      absl::FunctionRef<void(v1::AttachResponse::Callback*)> fill) override;
   void End(const absl::Status& status) override;
 
   // The RPC is over; messages go nowhere from now on.
@@ -44,12 +47,18 @@ class Outlet final : public host::ClientStream {
  private:
   friend class AttachReactor;
 
-  // Requires the lock.
+  using Parcel = std::unique_ptr<v1::AttachResponse>;
+
+  // These require the lock.
   void WriteNext();
+  bool IsOpen();
+  void Queue(Parcel parcel);
+  void PopFront();
 
   mutable std::mutex mutex_;
-  AttachReactor* reactor_;                // null: the RPC is over
-  std::deque<v1::AttachResponse> queue_;  // the front is being written
+  AttachReactor* reactor_;    // null: the RPC is over
+  std::deque<Parcel> queue_;  // the front is being written
+  Parcel spare_;              // the last callback written, or null
   bool writing_ = false;
   std::optional<absl::Status> end_;  // after the queue
   bool finished_ = false;
@@ -74,7 +83,9 @@ class AttachReactor final : public Reactor {
       outlet_->End(absl::OkStatus());
       return;
     }
-    lease_->Renew();
+    if (leased_) {
+      lease_->Renew();
+    }
     const absl::Status status = HandleMessage();
     if (!status.ok()) {
       outlet_->End(status);
@@ -112,6 +123,7 @@ class AttachReactor final : public Reactor {
     ASSIGN_OR_RETURN(client_, session->Open(hello, outlet_));
     session_ = std::move(session);
     if (lease.count() != 0) {
+      leased_ = true;
       lease_->Start(lease, executor_, outlet_);
     }
     return absl::OkStatus();
@@ -121,7 +133,7 @@ class AttachReactor final : public Reactor {
     const std::lock_guard<std::mutex> lock(outlet_->mutex_);
     outlet_->writing_ = false;
     if (!outlet_->queue_.empty()) {
-      outlet_->queue_.pop_front();
+      outlet_->PopFront();
     }
     if (!ok) {
       outlet_->queue_.clear();
@@ -225,6 +237,7 @@ class AttachReactor final : public Reactor {
   const std::shared_ptr<Outlet> outlet_;
   const std::shared_ptr<Lease> lease_ = std::make_shared<Lease>();
   std::atomic<bool> cancelled_ = false;
+  bool leased_ = false;
   v1::AttachRequest request_;
   std::shared_ptr<host::RemoteSession> session_;
   std::string client_;
@@ -232,6 +245,39 @@ class AttachReactor final : public Reactor {
 
 bool Outlet::Send(v1::AttachResponse message) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (!IsOpen()) {
+    return false;
+  }
+  Queue(std::make_unique<v1::AttachResponse>(std::move(message)));
+  return true;
+}
+
+// A callback has many small parts: those of the one before are used again.
+bool Outlet::SendCallback(
+    absl::FunctionRef<void(v1::AttachResponse::Callback*)> fill) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!IsOpen()) {
+    return false;
+  }
+  Parcel parcel = spare_ == nullptr ? std::make_unique<v1::AttachResponse>()
+                                    : std::move(spare_);
+  v1::AttachResponse::Callback* callback = parcel->mutable_callback();
+  callback->Clear();
+  fill(callback);
+  Queue(std::move(parcel));
+  return true;
+}
+
+void Outlet::PopFront() {
+  if (queue_.front()->has_callback()) {
+    spare_ = std::move(queue_.front());
+  }
+  queue_.pop_front();
+}
+
+// Whether another message can be queued. A reader that lets the queue fill up
+// is sent away.
+bool Outlet::IsOpen() {
   if (reactor_ == nullptr || end_.has_value()) {
     return false;
   }
@@ -245,11 +291,14 @@ bool Outlet::Send(v1::AttachResponse message) {
                         {{"max", std::to_string(kMaxQueuedMessages)}});
     return false;
   }
-  queue_.push_back(std::move(message));
+  return true;
+}
+
+void Outlet::Queue(Parcel parcel) {
+  queue_.push_back(std::move(parcel));
   if (!writing_) {
     WriteNext();
   }
-  return true;
 }
 
 void Outlet::End(const absl::Status& status) {
@@ -266,7 +315,7 @@ void Outlet::End(const absl::Status& status) {
 void Outlet::WriteNext() {
   if (!queue_.empty()) {
     writing_ = true;
-    reactor_->StartWrite(&queue_.front());
+    reactor_->StartWrite(queue_.front().get());
   } else if (end_.has_value() && !finished_) {
     finished_ = true;
     reactor_->Finish(ToGrpcStatus(*end_));

@@ -29,9 +29,11 @@ v1::InvalidateReason ToProto(mm::Event event);
 std::vector<std::string> HeldLocks(const scenario::Machine& machine,
                                    const sched::TaskRecord& task, size_t max);
 
-// The callback, all fields filled in.
-v1::AttachResponse::Callback CallbackMessage(
-    const scenario::Machine& machine, const device::pending_callback& callback);
+// Fills in the callback, but for its number and its notifier, which have other
+// names on the wire. `message` is empty else.
+void FillCallback(const scenario::Machine& machine,
+                  const device::pending_callback& callback,
+                  v1::AttachResponse::Callback* message);
 
 }  // namespace mmfault::host
 

@@ -24,7 +24,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mmfault/v1/notifier_service.pb.h"
@@ -40,6 +42,16 @@ class ClientStream {
   // it too long: then the stream ends itself (READER_TOO_SLOW) and Close()
   // follows.
   virtual bool Send(v1::AttachResponse message) = 0;
+
+  // As Send(), for what comes most often: the stream lends the memory. `fill`
+  // gets an empty message. It is called at most once, before this returns,
+  // maybe under the stream's lock.
+  virtual bool SendCallback(
+      absl::FunctionRef<void(v1::AttachResponse::Callback*)> fill) {
+    v1::AttachResponse message;
+    fill(message.mutable_callback());
+    return Send(std::move(message));
+  }
 
   // Ends the stream after what is queued: OK after a goodbye, else the error.
   // Close() follows. Further calls do nothing.

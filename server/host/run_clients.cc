@@ -344,9 +344,11 @@ void RunClients::SendNew(const scenario::Machine& machine,
       continue;
     }
     v1::AttachResponse response;
-    *response.mutable_callback() = CallbackMessage(machine, *callback);
-    response.mutable_callback()->set_callback_number(base_ + number);
-    const Binding& binding = bindings_[response.callback().notifier()];
+    v1::AttachResponse::Callback* message = response.mutable_callback();
+    message->set_callback_number(base_ + number);
+    message->set_notifier(machine.NameOf(callback->dev->mn.object.id));
+    FillCallback(machine, *callback, message);
+    const Binding& binding = bindings_[message->notifier()];
     outstanding_[number] = {binding.client, Clock::now() + ack_deadline_, false,
                             v1::AttachRequest::Ack()};
     sent_ = number;

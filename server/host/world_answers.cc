@@ -17,6 +17,16 @@
 
 namespace mmfault::host {
 
+// A callback comes with each invalidation, so the memory of one is kept.
+HostedWorld::Outstanding& HostedWorld::NewOutstanding(int64_t number) {
+  if (spare_outstanding_.empty()) {
+    return outstanding_[number];
+  }
+  spare_outstanding_.key() = number;
+  spare_outstanding_.mapped() = {};
+  return outstanding_.insert(std::move(spare_outstanding_)).position->second;
+}
+
 void HostedWorld::DeliverCallback(uint64_t number) {
   device::pending_callback* callback = device::FindPending(&world(), number);
   if (callback == nullptr) {
@@ -25,7 +35,7 @@ void HostedWorld::DeliverCallback(uint64_t number) {
   const int64_t wire = WireNumber(number);
   last_number_ = std::max(last_number_, wire);
   Binding& binding = bindings_[callback->dev];
-  Outstanding& out = outstanding_[wire];
+  Outstanding& out = NewOutstanding(wire);
   out.dev = callback->dev;
   out.client = binding.client;
   out.event = scenario::ToProto(callback->method);
@@ -39,11 +49,12 @@ void HostedWorld::DeliverCallback(uint64_t number) {
   }
   ArmDeadline();
   if (out.client != nullptr && !out.client->gone) {
-    v1::AttachResponse message;
-    *message.mutable_callback() = CallbackMessage(*machine_, *callback);
-    message.mutable_callback()->set_callback_number(wire);
-    message.mutable_callback()->set_notifier(binding.notifier);
-    out.client->stream->Send(std::move(message));
+    out.client->stream->SendCallback(
+        [&](v1::AttachResponse::Callback* message) {
+          message->set_callback_number(wire);
+          message->set_notifier(binding.notifier);
+          FillCallback(*machine_, *callback, message);
+        });
   }
 }
 
@@ -95,14 +106,15 @@ void HostedWorld::Admit(int64_t number) {
   if (it == outstanding_.end()) {
     return;
   }
-  const Outstanding out = std::move(it->second);
-  outstanding_.erase(it);
+  spare_outstanding_ = outstanding_.extract(it);
+  const Outstanding& out = spare_outstanding_.mapped();
   ++admitted_count_;
   const sched::World::Scope scope(&world());
   for (const v1::AddressRange& range : out.dropped) {
     device::DropNow(out.dev, range.start(), range.end());
   }
   device::AdmitAnswer(&world(), out.number, out.answer);
+  spare_outstanding_.mapped().client = nullptr;
 }
 
 // One timer for all: deadlines are in the order of the callbacks.

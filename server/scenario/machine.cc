@@ -360,6 +360,10 @@ void Machine::ForgetMm(const std::string& id) {
   }
 }
 
+const std::string* Machine::FindName(uint32_t object_id) const {
+  return world_->FindName(object_id);
+}
+
 std::string Machine::NameOf(uint32_t object_id) const {
   return world_->NameOf({trace::ObjType::kNone, object_id});
 }

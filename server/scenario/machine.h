@@ -156,6 +156,8 @@ class Machine : public device::RemoteHub {
 
   // The id of an object, by its number: what users called it.
   std::string NameOf(uint32_t object_id) const;
+  // Null when it was given no name.
+  const std::string* FindName(uint32_t object_id) const;
 
   // --- What steps and rules ask for; inside a Scope. -----------------------
   void OnStepBegin(Program* program, const StepSpec* step);

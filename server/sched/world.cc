@@ -417,10 +417,15 @@ void World::SetName(uint32_t id, std::string name) {
   names_[id] = std::move(name);
 }
 
+const std::string* World::FindName(uint32_t id) const {
+  const auto it = names_.find(id);
+  return it == names_.end() ? nullptr : &it->second;
+}
+
 std::string World::NameOf(trace::ObjKey key) const {
-  const auto it = names_.find(key.id());
-  if (it != names_.end()) {
-    return it->second;
+  const std::string* known = FindName(key.id());
+  if (known != nullptr) {
+    return *known;
   }
   std::string name = trace::ObjTypeName(key.type());
   if (key.id() != 0) {

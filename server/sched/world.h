@@ -168,6 +168,8 @@ class World : private faults::DecisionSource {
   // Names given by users, for stories only; not simulated state.
   void SetName(uint32_t id, std::string name);
   std::string NameOf(trace::ObjKey key) const;
+  // Null when it was given no name.
+  const std::string* FindName(uint32_t id) const;
   bool HasName(uint32_t id) const { return names_.contains(id); }
 
   // --- Tasks ---------------------------------------------------------------
