@@ -19,11 +19,14 @@
 #ifndef MMFAULT_TESTS_BENCH_LOAD_H_
 #define MMFAULT_TESTS_BENCH_LOAD_H_
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/client_callback.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -141,7 +144,7 @@ class TypedLoadStream final
       writing_ = true;
       this->StartWrite(&outbox_.front());
     }
-    this->StartRead(&response_);
+    this->StartRead(response_);
     this->StartCall();
   }
 
@@ -155,11 +158,15 @@ class TypedLoadStream final
   void OnReadDone(bool ok) override {
     if (!ok) return;
     Request next;
-    if (answer_(response_, &next)) {
+    if (answer_(*response_, &next)) {
       answered_->fetch_add(1, std::memory_order_relaxed);
       Send(std::move(next));
     }
-    this->StartRead(&response_);
+    // The parts of a message are one block, used again: what the load itself
+    // costs should not depend on how many parts a message has.
+    arena_.Reset();
+    response_ = google::protobuf::Arena::CreateMessage<Response>(&arena_);
+    this->StartRead(response_);
   }
 
   // A stream takes one write at a time, and a read may complete before the
@@ -187,7 +194,10 @@ class TypedLoadStream final
   std::mutex mutex_;
   std::deque<Request> outbox_;  // A deque: the front is being written.
   bool writing_ = false;
-  Response response_;
+  alignas(std::max_align_t) std::array<char, 1024> block_;
+  google::protobuf::Arena arena_{block_.data(), block_.size()};
+  Response* response_ =
+      google::protobuf::Arena::CreateMessage<Response>(&arena_);
   grpc::ClientContext context_;
   const Open open_;
   const Answer answer_;
