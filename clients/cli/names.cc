@@ -9,12 +9,8 @@
 namespace mmfault::cli {
 namespace {
 
-bool StartsWith(const std::string& text, const std::string& prefix) {
-  return text.rfind(prefix, 0) == 0;
-}
-
 std::string Prefixed(const std::string& prefix, const std::string& text) {
-  return StartsWith(text, prefix) ? text : prefix + text;
+  return text.starts_with(prefix) ? text : prefix + text;
 }
 
 }  // namespace
@@ -30,7 +26,7 @@ std::string ProtocolName(const std::string& text) {
 }
 
 std::string ChildName(const std::string& text, const std::string& collection) {
-  if (StartsWith(text, "worlds/")) return text;
+  if (text.starts_with("worlds/")) return text;
   const size_t slash = text.find('/');
   if (slash == std::string::npos) return text;
   return "worlds/" + text.substr(0, slash) + "/" + collection + "/" +
@@ -38,7 +34,7 @@ std::string ChildName(const std::string& text, const std::string& collection) {
 }
 
 std::string NotifierName(const std::string& text) {
-  if (StartsWith(text, "worlds/")) return text;
+  if (text.starts_with("worlds/")) return text;
   const size_t first = text.find('/');
   const size_t last = text.rfind('/');
   if (first == std::string::npos) return text;
@@ -49,7 +45,7 @@ std::string NotifierName(const std::string& text) {
 }
 
 std::string ParentName(const std::string& text) {
-  return StartsWith(text, "runs/") ? text : WorldName(text);
+  return text.starts_with("runs/") ? text : WorldName(text);
 }
 
 std::optional<uint64_t> ParseAddress(const std::string& text) {

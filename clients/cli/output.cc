@@ -60,7 +60,7 @@ std::string Joined(const std::vector<std::string>& parts,
 
 std::string Lower(const std::string& enum_name, const std::string& prefix) {
   std::string text = enum_name;
-  if (text.rfind(prefix, 0) == 0) text.erase(0, prefix.size());
+  if (text.starts_with(prefix)) text.erase(0, prefix.size());
   for (char& c : text) c = static_cast<char>(std::tolower(c));
   return text;
 }

@@ -75,7 +75,7 @@ bool FailCreate(Context& context, const grpc::Status& status) {
   const std::string place =
       at("file") + ":" + at("line") + ":" + at("column") + ":";
   std::string message = status.error_message();
-  if (message.rfind(place, 0) != 0) message = place + " " + message;
+  if (!message.starts_with(place)) message = place + " " + message;
   context.exit_code = kExitUsage;
   std::cerr << message << "\n";
   return false;
@@ -122,6 +122,7 @@ std::vector<std::vector<ScenarioFile>> Batches(
     const RunFlags& flags, const std::vector<ScenarioFile>& files) {
   if (!flags.is_remote) return {files};
   std::vector<std::vector<ScenarioFile>> batches;
+  batches.reserve(files.size());
   for (const ScenarioFile& file : files) batches.push_back({file});
   return batches;
 }

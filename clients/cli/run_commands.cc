@@ -48,7 +48,7 @@ template <typename Request, typename Response, typename Text>
 void CallOnRun(Context& context, const std::string& name,
                grpc::Status (Stub::*method)(grpc::ClientContext*,
                                             const Request&, Response*),
-               Text text) {
+               const Text& text) {
   client::Session* session = context.ConnectToServer("a run");
   if (session == nullptr) return;
   Request request;

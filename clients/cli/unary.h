@@ -20,7 +20,7 @@ template <typename Stub, typename Request, typename Response, typename Text>
 bool CallAndPrint(Context& context, client::Session& session, Stub& stub,
                   grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                const Request&, Response*),
-                  const Request& request, Text text) {
+                  const Request& request, const Text& text) {
   const auto answer = session.Call(stub, method, request);
   if (!answer.ok()) return context.Fail(answer.status);
   std::cout << (context.is_json() ? ToJson(answer.value) : text(answer.value));
@@ -32,7 +32,7 @@ template <typename Stub, typename Request, typename Response, typename Text>
 bool ListAndPrint(Context& context, client::Session& session, Stub& stub,
                   grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                const Request&, Response*),
-                  const Request& request, Text text) {
+                  const Request& request, const Text& text) {
   Response all;
   const grpc::Status status =
       session.ForEachPage(stub, method, request, [&all](const Response& page) {

@@ -23,9 +23,8 @@ std::string NewRequestId() {
 
 std::unique_ptr<Session> Session::Connect(
     const std::string& address,
-    std::shared_ptr<grpc::ChannelCredentials> credentials) {
-  return std::make_unique<Session>(
-      grpc::CreateChannel(address, std::move(credentials)));
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  return std::make_unique<Session>(grpc::CreateChannel(address, credentials));
 }
 
 Session::Session(std::shared_ptr<grpc::Channel> channel)

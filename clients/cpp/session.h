@@ -47,7 +47,7 @@ class Session {
   // `unix:/PATH`; plaintext unless credentials are given.
   static std::unique_ptr<Session> Connect(
       const std::string& address,
-      std::shared_ptr<grpc::ChannelCredentials> credentials =
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials =
           grpc::InsecureChannelCredentials());
 
   // Over a channel that exists, like that of an embedded server.
@@ -71,9 +71,13 @@ class Session {
   Answer<Response> Call(Stub& stub,
                         grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                      const Request&, Response*),
-                        Request request) {
-    if constexpr (requires { request.set_request_id(std::string()); }) {
-      if (request.request_id().empty()) request.set_request_id(NewRequestId());
+                        const Request& request) {
+    if constexpr (requires { request.request_id(); }) {
+      if (request.request_id().empty()) {
+        Request named = request;
+        named.set_request_id(NewRequestId());
+        return Call(stub, method, named);
+      }
     }
     Answer<Response> answer = Try(stub, method, request);
     // No details: it was the connection, not the server.

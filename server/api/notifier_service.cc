@@ -91,7 +91,7 @@ grpc::ServerUnaryReactor* NotifierService::ListNotifiers(
 
 absl::StatusOr<std::shared_ptr<host::RemoteSession>>
 NotifierService::FindSession(const std::string& parent) const {
-  if (parent.rfind("runs/", 0) == 0 && find_run_ != nullptr) {
+  if (parent.starts_with("runs/") && find_run_ != nullptr) {
     return find_run_(parent);
   }
   ASSIGN_OR_RETURN(const auto world,

@@ -79,6 +79,7 @@ class Case : public MachineListener {
        const CaseOptions& options)
       : scenario_(scenario),
         protocol_(protocol),
+        protocol_id_(protocol.id),
         options_(options),
         tally_(protocol) {}
 
@@ -128,6 +129,7 @@ class Case : public MachineListener {
 
   const v1::Scenario& scenario_;
   const notifier::Protocol& protocol_;
+  const std::string protocol_id_;  // for replay lines
   const CaseOptions& options_;
   std::unique_ptr<Machine> machine_;
   sched::World::Snapshot start_;

@@ -181,7 +181,7 @@ absl::StatusOr<bool> Case::RunOnce(const Execution& execution,
   if (options_.on_reset) {
     RETURN_IF_ERROR(options_.on_reset(machine_.get(), execution.seed));
   }
-  base::ThreadReplayContext() = {scenario_.id().c_str(), protocol_.id.data(),
+  base::ThreadReplayContext() = {scenario_.id().c_str(), protocol_id_.c_str(),
                                  execution.seed, 0};
   std::unique_ptr<sched::Strategy> strategy;
   if (execution.schedule != nullptr) {

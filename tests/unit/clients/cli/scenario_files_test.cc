@@ -49,7 +49,7 @@ TEST(ParseTextTest, AnErrorHasFileLineAndColumn) {
   std::string error;
   EXPECT_FALSE(
       ParseText("a.textproto", "id: \"x\"\n  nonsense: 1", &scenario, &error));
-  EXPECT_EQ(error.rfind("a.textproto:2:", 0), 0u) << error;
+  EXPECT_TRUE(error.starts_with("a.textproto:2:")) << error;
 }
 
 }  // namespace
