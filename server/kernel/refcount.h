@@ -55,9 +55,8 @@ inline AtomicInc atomic_inc(atomic_t* v, ObjKey key, const char* where) {
 }
 inline AtomicIncNotZero atomic_inc_not_zero(atomic_t* v, ObjKey key,
                                             const char* where) {
-  return {
-      {{{trace::OpKind::kRefGetNotZero, trace::Access::kWrite, key, where}},
-       v}};
+  return {{{{trace::OpKind::kRefGetNotZero, trace::Access::kWrite, key, where}},
+           v}};
 }
 inline AtomicDecAndTest atomic_dec_and_test(atomic_t* v, ObjKey key,
                                             trace::Cause below_zero,

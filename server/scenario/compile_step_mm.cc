@@ -31,8 +31,8 @@ absl::Status StepCompiler::SetMmap(const Step::Mmap& op) {
     return InvalidFieldError(Path("mmap.backing"), "FIELD_MISSING",
                              "say whether the pages are anonymous or a file's");
   }
-  RETURN_IF_ERROR(CheckOneRight(op.read_only(), op.no_access(),
-                                Path("mmap.no_access")));
+  RETURN_IF_ERROR(
+      CheckOneRight(op.read_only(), op.no_access(), Path("mmap.no_access")));
   out_->flag = op.read_only();
   out_->no_access = op.no_access();
   out_->populate = op.populate();

@@ -31,8 +31,8 @@ T* Find(const std::map<std::string, T*, std::less<>>& table,
   return it == table.end() ? nullptr : it->second;
 }
 
-// A huge page for each aligned 2 MiB where the VMA is for such: true where there
-// is one now.
+// A huge page for each aligned 2 MiB where the VMA is for such: true where
+// there is one now.
 bool PopulateHuge(mm::vm_area_struct* vma, uint64_t address) {
   const bool hugetlb = mm::is_vm_hugetlb_page(vma);
   const bool anonymous = vma->vm_file == nullptr && mm::era().huge_pages &&
