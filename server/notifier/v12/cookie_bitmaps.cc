@@ -3,6 +3,8 @@
 
 // seed_bitmaps: as seed_flags, with the bits outside the VMAs.
 
+#include <algorithm>
+
 #include "server/kernel/errno.h"
 #include "server/kernel/mutant.h"
 #include "server/notifier/v12/designs.h"
@@ -40,7 +42,8 @@ void FreeBitmaps(CookieBitmaps::Cookie* cookie) {
 
 // Differs: an mm without VMAs gets a byte each; vmalloc(0) would fail.
 Task<int> AllocateBitmaps(mm_struct* mm, CookieBitmaps::Cookie* cookie) {
-  const uint64_t bytes = mm->map_count / kBitsPerByte + 1;
+  const uint64_t vmas = std::max<uint64_t>(mm->map_count, 1);
+  const uint64_t bytes = (vmas + kBitsPerByte - 1) / kBitsPerByte;
   cookie->i_mmap = co_await kernel::vmalloc(bytes, "mm_lock");
   if (cookie->i_mmap == nullptr) {
     co_return -ENOMEM;
