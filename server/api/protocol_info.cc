@@ -3,7 +3,6 @@
 
 #include "server/api/protocol_info.h"
 
-#include <set>
 #include <string_view>
 
 #include "absl/strings/str_split.h"
@@ -11,6 +10,7 @@
 #include "server/base/error.h"
 #include "server/kernel/mutant.h"
 #include "server/notifier/protocols.h"
+#include "server/report/answers.h"
 
 namespace mmfault::api {
 namespace {
@@ -53,6 +53,7 @@ void AddPromises(const notifier::Protocol& protocol, v1::Protocol* out) {
   if (!protocol.allocates) {
     out->add_promises("a registration never returns -ENOMEM");
   }
+  out->add_promises("a registration costs " + report::CostOf(protocol));
 }
 
 void AddKinds(const notifier::Protocol& protocol, v1::Protocol* out) {
@@ -99,11 +100,8 @@ v1::Protocol ToProto(const notifier::Protocol& protocol) {
   out.set_unregister_releases(protocol.unregister_releases);
   out.set_checks_signals(protocol.tests_signals);
   AddPromises(protocol, &out);
-  std::set<std::string> holes;
-  for (const notifier::Tolerance& tolerance : protocol.tolerated) {
-    if (holes.insert(tolerance.catalogue).second) {
-      out.add_known_holes(tolerance.catalogue);
-    }
+  for (const std::string_view hole : report::KnownHolesOf(protocol)) {
+    out.add_known_holes(std::string(hole));
   }
   for (const kernel::MutantInfo& mutant : kernel::Mutants()) {
     if (kernel::AppliesTo(mutant, protocol.id, protocol.family)) {
@@ -115,8 +113,7 @@ v1::Protocol ToProto(const notifier::Protocol& protocol) {
 
 absl::StatusOr<const notifier::Protocol*> ProtocolNamed(
     const std::string& name) {
-  if (name.compare(0, kPrefix.size(), kPrefix) != 0 ||
-      name.size() == kPrefix.size()) {
+  if (!name.starts_with(kPrefix) || name.size() == kPrefix.size()) {
     return base::InvalidFieldError(
         "name", "NAME_MALFORMED",
         "a protocol's name is protocols/{protocol}, got \"" + name + "\"",

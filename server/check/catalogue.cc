@@ -82,6 +82,12 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
     {"P66", "OOM reaper against exit", kRanges},
 });
 
+// P61 is the core's too, but there it is only ever planted.
+constexpr auto kDriversMistakes = std::to_array<std::string_view>(
+    {"P09", "P15", "P16", "P17", "P22", "P23", "P25", "P26",
+     "P27", "P28", "P29", "P31", "P43", "P47", "P48", "P49",
+     "P50", "P51", "P57", "P61", "P63", "P64"});
+
 }  // namespace
 
 std::span<const CatalogueEntry> Catalogue() { return kCatalogue; }
@@ -91,6 +97,11 @@ const CatalogueEntry* FindCatalogueEntry(std::string_view id) {
       kCatalogue.begin(), kCatalogue.end(),
       [id](const CatalogueEntry& entry) { return entry.id == id; });
   return found == kCatalogue.end() ? nullptr : found;
+}
+
+bool IsDriversMistake(std::string_view id) {
+  return std::find(kDriversMistakes.begin(), kDriversMistakes.end(), id) !=
+         kDriversMistakes.end();
 }
 
 std::string_view SectionName(CatalogueSection section) {

@@ -36,6 +36,10 @@ std::span<const CatalogueEntry> Catalogue();
 // The entry of that number, letter for letter, or null.
 const CatalogueEntry* FindCatalogueEntry(std::string_view id);
 
+// Whether the entry is about what a driver, or a caller, does wrong: no design
+// keeps that from doing harm, so it says nothing of one.
+bool IsDriversMistake(std::string_view id);
+
 std::string_view SectionName(CatalogueSection section);
 
 }  // namespace mmfault::check

@@ -22,7 +22,9 @@
 #include <string>
 #include <vector>
 
+#include "server/check/catalogue.h"
 #include "server/notifier/protocols.h"
+#include "server/report/answers.h"
 #include "server/scenario/runner.h"
 
 namespace mmfault::scenario {
@@ -156,6 +158,23 @@ TEST(MatrixTest, EveryDifferenceIsAFinding) {
                       line.find(cell.second) != std::string::npos);
     }
     EXPECT_TRUE(told) << cell.first << " " << cell.second;
+  }
+}
+
+// What is told of a protocol as left open is what breaks in it, and all of
+// that.
+TEST(MatrixTest, KnownHolesAreWhatBreaks) {
+  for (const notifier::Protocol* protocol : notifier::AllProtocols()) {
+    std::vector<std::string_view> broken;
+    for (const check::CatalogueEntry& entry : check::Catalogue()) {
+      const std::string verdict =
+          VerdictText(std::string(protocol->id), std::string(entry.id));
+      if ((verdict == "X" || verdict == "T") &&
+          !check::IsDriversMistake(entry.id)) {
+        broken.push_back(entry.id);
+      }
+    }
+    EXPECT_EQ(report::KnownHolesOf(*protocol), broken) << protocol->id;
   }
 }
 
