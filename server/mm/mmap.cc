@@ -242,6 +242,12 @@ sched::Task<> exit_mmap(mm_struct* mm) {
   // As in 2008, mm->mmap is left pointing at what was there: a walker that has
   // no right to be here finds freed VMAs, not an empty list.
   co_await RemoveAll(mm->mmap);
+  if (!locks) {
+    // Whoever looks for a VMA does so in the step that takes mmap_lock: this
+    // one, which takes no lock, has to name it for the search to see the race.
+    co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
+                            mm->mmap_sem.key(), "exit_mmap"}};
+  }
   mm->mm_rb = nullptr;
   FreePageTables(mm);
   if (locks) {

@@ -36,6 +36,30 @@ bool Wanted(const Program* program, const StepSpec* step) {
   return rc != kLabelUnset && step->only_rc.Contains(rc);
 }
 
+// The mm that a driver's step is about; null when there is none any more.
+const mm::mm_struct* MmOfStep(const StepSpec* step) {
+  if (step->mm != nullptr) {
+    return MmOf(step->mm);
+  }
+  return step->dev != nullptr ? step->dev->mn.mm.get() : nullptr;
+}
+
+// Whether an mm is still there is a race for a task that has no reference: the
+// look is a step of its own, and names the count whose end frees the mm.
+sched::Task<> FindMm(const Program* program, const StepSpec* step) {
+  const mm::mm_struct* mm = MmOfStep(step);
+  if (mm == nullptr) {
+    co_return;
+  }
+  for (uint32_t i = 0; i < program->ref_count; ++i) {
+    if (MmOf(program->refs[i]) == mm) {
+      co_return;
+    }
+  }
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          mm->count_key(), StepKindName(step->kind)}};
+}
+
 void EmitCall(trace::OpKind kind, const StepSpec* step, int rc) {
   trace::Event event;
   event.task = kernel::ThisWorld()->current_slot();
@@ -121,6 +145,7 @@ sched::Task<int> RunOnce(Program* program, const StepSpec* step,
     case StepKind::kSynchronize:
     case StepKind::kConfigure:
     case StepKind::kHasNotifiers:
+      co_await FindMm(program, step);
       rc = co_await RunDriverStep(program, step, outcome);
       break;
     case StepKind::kExit:
