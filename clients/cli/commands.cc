@@ -18,6 +18,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddRunCommands(app, context);
   AddExploreCommand(app, context);
   AddReplayCommand(app, context);
+  AddMinimizeCommand(app, context);
   AddInitCommand(app, context);
   AddProtocolCommands(app, context);
   AddMutantCommand(app, context);

@@ -16,6 +16,7 @@ namespace mmfault::cli {
 void AddRunCommands(CLI::App& app, Context& context);
 void AddExploreCommand(CLI::App& app, Context& context);
 void AddReplayCommand(CLI::App& app, Context& context);
+void AddMinimizeCommand(CLI::App& app, Context& context);
 void AddInitCommand(CLI::App& app, Context& context);
 void AddProtocolCommands(CLI::App& app, Context& context);
 void AddMutantCommand(CLI::App& app, Context& context);

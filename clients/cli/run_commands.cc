@@ -1,12 +1,12 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// run_commands.cc: `mmfault run`, its subcommands, and `mmfault replay`.
+// run_commands.cc: `mmfault run`, its subcommands, and `mmfault explore`.
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
 
+#include "clients/cli/capsule_file.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/event_text.h"
 #include "clients/cli/exit_codes.h"
@@ -101,51 +101,13 @@ void FetchTrace(Context& context, const TraceFlags& flags) {
       }
     }
     if (response.has_capsule() && !flags.capsule_file.empty() &&
-        !WriteFile(flags.capsule_file,
-                   response.capsule().SerializeAsString())) {
+        !WriteFile(flags.capsule_file, CapsuleText(response.capsule()))) {
       context.FailInfrastructure(flags.capsule_file + ": cannot be written");
       return;
     }
   }
   const grpc::Status status = reader->Finish();
   if (!status.ok()) context.Fail(status);
-}
-
-struct ReplayFlags {
-  std::string file;
-  int64_t until = 0;
-};
-
-bool Replay(Context& context, const ReplayFlags& flags) {
-  std::string bytes;
-  v1::CreateRunRequest request;
-  if (!ReadFile(flags.file, &bytes)) {
-    return context.FailUsage(flags.file + ": cannot be read");
-  }
-  if (!request.mutable_capsule()->ParseFromString(bytes)) {
-    return context.FailUsage(
-        flags.file + ": not a capsule",
-        "`mmfault run trace RUN --capsule FILE` makes one");
-  }
-  request.set_until_step(flags.until);
-  client::Session* session = context.Connect();
-  if (session == nullptr) return false;
-  const auto created =
-      session->Call(session->runs(), &Stub::CreateRun, request);
-  if (!created.ok()) return context.Fail(created.status);
-  Progress progress;
-  const auto run = FollowRun(*session, created.value.run().name(), progress,
-                             [](const v1::CaseResult&) {});
-  if (!run.ok()) return context.Fail(run.status);
-  std::cout << (context.is_json() ? ToJson(run.value)
-                                  : report::RenderText(run.value));
-  const bool found =
-      std::any_of(run.value.results().begin(), run.value.results().end(),
-                  [](const v1::CaseResult& result) {
-                    return result.violations_size() > 0;
-                  });
-  context.exit_code = found ? kExitUnmet : ExitCodeFor(run.value);
-  return true;
 }
 
 void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
@@ -234,15 +196,6 @@ void AddExploreCommand(CLI::App& app, Context& context) {
   auto flags = std::make_shared<RunFlags>();
   AddScenarioOptions(*explore, *flags);
   explore->callback([flags, &context] { ExploreScenarios(context, *flags); });
-}
-
-void AddReplayCommand(CLI::App& app, Context& context) {
-  CLI::App* replay =
-      app.add_subcommand("replay", "Repeat one execution from its capsule");
-  auto flags = std::make_shared<ReplayFlags>();
-  replay->add_option("CAPSULE", flags->file, "The file")->required();
-  replay->add_option("--until", flags->until, "End before this step");
-  replay->callback([flags, &context] { Replay(context, *flags); });
 }
 
 }  // namespace mmfault::cli

@@ -157,7 +157,7 @@ class Fetch final : public grpc::ServerWriteReactor<v1::FetchTraceResponse> {
       Finish(ToGrpcStatus(told.status()));
       return;
     }
-    story_.capsule.set_event_hash(told->event_hash);
+    host::FillCapsule(*told, &story_.capsule);
     if (!capsule_only_) {
       events_ = std::move(told->events);
     }

@@ -32,7 +32,8 @@ struct Answer {
   Method method;
   bool only_nonblocking;
   int32_t rc;
-  uint64_t hit;  // this delivery only, from 1; 0: every one
+  uint64_t hit;           // this delivery only, from 1; 0: every one
+  bool optional = false;  // or 0: a choice
 };
 inline constexpr int kMaxAnswers = 8;
 

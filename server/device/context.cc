@@ -4,6 +4,7 @@
 #include "server/device/context.h"
 
 #include "server/device/remote.h"
+#include "server/kernel/choice.h"
 #include "server/kernel/signal.h"
 #include "server/kernel/slab.h"
 #include "server/mm/fork.h"
@@ -80,19 +81,38 @@ Task<> Prologue(device* dev, Method method, mm_struct* mm, uint64_t start,
   }
 }
 
-int AnswerOf(device* dev, Method method, bool blockable) {
+namespace {
+
+// The answer that is meant for this delivery; null when none is.
+const Answer* FindAnswer(const device* dev, Method method, bool blockable) {
   const uint64_t hit = dev->deliveries[static_cast<size_t>(method)];
   for (uint32_t i = 0; i < dev->behaviour.answer_count; ++i) {
     const Answer& answer = dev->behaviour.answers[i];
     if (answer.method == method && (answer.hit == 0 || answer.hit == hit) &&
         (!answer.only_nonblocking || !blockable)) {
-      if (answer.rc != 0) {
-        dev->nonzero[static_cast<size_t>(method)] += 1;
-      }
-      return answer.rc;
+      return &answer;
     }
   }
-  return 0;
+  return nullptr;
+}
+
+}  // namespace
+
+Task<int> AnswerOf(device* dev, Method method, bool blockable) {
+  const Answer* answer = FindAnswer(dev, method, blockable);
+  if (answer == nullptr) {
+    co_return 0;
+  }
+  if (answer->optional) {
+    const int chosen = co_await kernel::Choose(2, "device_answer");
+    if (chosen == 0) {
+      co_return 0;
+    }
+  }
+  if (answer->rc != 0) {
+    dev->nonzero[static_cast<size_t>(method)] += 1;
+  }
+  co_return answer->rc;
 }
 
 Task<Readiness> AwaitDevice(device* dev, bool blockable) {

@@ -19,7 +19,7 @@ Task<> Prologue(device* dev, Method method, mm_struct* mm, uint64_t start = 0,
                 uint64_t end = 0);
 
 // What it was told to answer to this delivery instead of 0.
-int AnswerOf(device* dev, Method method, bool blockable);
+Task<int> AnswerOf(device* dev, Method method, bool blockable);
 
 // How an invalidation may go on.
 enum class Readiness : uint8_t {

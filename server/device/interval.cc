@@ -32,7 +32,8 @@ Task<bool> LockFor(device* dev, bool blockable) {
 Task<bool> Begin(device* dev, const mmu_notifier_range* range) {
   co_await Prologue(dev, Method::kIntervalInvalidate, range->mm, range->start,
                     range->end);
-  const int rc = AnswerOf(dev, Method::kIntervalInvalidate, range->blockable);
+  const int rc =
+      co_await AnswerOf(dev, Method::kIntervalInvalidate, range->blockable);
   co_return rc >= 0;
 }
 

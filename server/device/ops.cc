@@ -22,7 +22,8 @@ Task<int> Start(mmu_notifier* mn, const mmu_notifier_range* range) {
   device* dev = DeviceOf(mn);
   co_await Prologue(dev, Method::kInvalidateRangeStart, range->mm, range->start,
                     range->end);
-  const int rc = AnswerOf(dev, Method::kInvalidateRangeStart, range->blockable);
+  const int rc =
+      co_await AnswerOf(dev, Method::kInvalidateRangeStart, range->blockable);
   if (rc != 0) {
     co_return rc;
   }
@@ -69,7 +70,8 @@ Task<int> Young(mmu_notifier* mn, mm_struct* /*mm*/, uint64_t /*start*/,
                 uint64_t /*end*/) {
   device* dev = DeviceOf(mn);
   dev->deliveries[static_cast<size_t>(Method::kClearFlushYoung)] += 1;
-  co_return AnswerOf(dev, Method::kClearFlushYoung, false);
+  const int rc = co_await AnswerOf(dev, Method::kClearFlushYoung, false);
+  co_return rc;
 }
 
 // P30: deadlocks where the caller holds it, or waits for who does.

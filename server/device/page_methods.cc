@@ -42,13 +42,15 @@ Task<int> ClearYoung(mmu_notifier* mn, mm_struct* /*mm*/, uint64_t /*start*/,
                      uint64_t /*end*/) {
   device* dev = DeviceOf(mn);
   dev->deliveries[static_cast<size_t>(Method::kClearYoung)] += 1;
-  co_return AnswerOf(dev, Method::kClearYoung, false);
+  const int rc = co_await AnswerOf(dev, Method::kClearYoung, false);
+  co_return rc;
 }
 
 Task<int> TestYoung(mmu_notifier* mn, mm_struct* /*mm*/, uint64_t /*address*/) {
   device* dev = DeviceOf(mn);
   dev->deliveries[static_cast<size_t>(Method::kTestYoung)] += 1;
-  co_return AnswerOf(dev, Method::kTestYoung, false);
+  const int rc = co_await AnswerOf(dev, Method::kTestYoung, false);
+  co_return rc;
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ SearchResult DepthFirst::Run(const Job& job) {
   world_->SetUndo(true);
   base_depth_ = world_->undo_depth();
   Follow(job);
-  Enter(job.sleep, job.prefix.empty() ? -1 : job.prefix.back(), 0);
+  Enter(job.sleep, job.prefix.empty() ? -1 : job.prefix.back().task, 0);
   while (stack_.top_index() >= fixed_ && !stopped_) {
     const int task = Choose(&stack_.top());
     if (task < 0) {
@@ -46,7 +46,7 @@ SearchResult DepthFirst::Run(const Job& job) {
 
 // The job's prefix: events with their clocks, at nodes that are closed.
 void DepthFirst::Follow(const Job& job) {
-  for (const int8_t task : job.prefix) {
+  for (const Decision decision : job.prefix) {
     if (world_->runnable() == 0) {
       CHECK(ClassifyEnd(world_) == End::kCut);
       stack_.nodes().emplace_back();
@@ -55,7 +55,7 @@ void DepthFirst::Follow(const Job& job) {
       stack_.nodes().emplace_back();
     }
     stack_.top().enabled = world_->runnable();
-    TakeStep(task);
+    TakeStep(decision);
   }
   fixed_ = static_cast<int>(job.prefix.size());
 }
@@ -215,19 +215,27 @@ void DepthFirst::Descend(int task) {
                         (node.enabled & Bit(node.last_task)) != 0;
   const int preemptions = node.preemptions + (preempts ? 1 : 0);
   const uint64_t sleep = SleepAfter(node, Print(task));
-  node.done |= Bit(task);
-  TakeStep(task);
+  const Decision decision = {static_cast<int8_t>(task),
+                             static_cast<uint8_t>(node.answer)};
+  // A choice is taken alone and stays open until its last alternative.
+  node.answer += 1;
+  if (node.answer >= world_->alternatives(task)) {
+    node.answer = 0;
+    node.done |= Bit(task);
+  }
+  TakeStep(decision);
   result_.steps += 1;
   Enter(sleep, task, preemptions);
 }
 
 // Executes the task's next step and makes it the top's event.
-void DepthFirst::TakeStep(int task) {
+void DepthFirst::TakeStep(Decision decision) {
+  const int task = decision.task;
   Footprint step = Print(task);
   const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
   const uint64_t alive = world_->state().alive;
-  schedule_.push_back(static_cast<int8_t>(task));
-  world_->Step(task);
+  schedule_.push_back(decision);
+  world_->Step(decision);
   if (step.kind == trace::OpKind::kGracePeriodBegin) {
     step.readers = world_->task(task).grace_waits_for;
   }
@@ -247,7 +255,7 @@ void DepthFirst::Leave() {
   world_->UndoStep();
   schedule_.pop_back();
   stack_.ClearEvent();
-  node.sleep |= Bit(node.event.task);
+  node.sleep |= node.done & Bit(node.event.task);
 }
 
 SearchResult SleepSetSearch(sched::World* world, const SearchOptions& options,

@@ -30,7 +30,7 @@ class DepthFirst {
   void Enter(uint64_t sleep, int last_task, int preemptions);
   int Choose(Node* node) const;
   void Descend(int task);
-  void TakeStep(int task);
+  void TakeStep(Decision decision);
   void Leave();
   void ReachEnd(End end);
   uint64_t SleepAfter(const Node& node, const Footprint& step) const;

@@ -73,8 +73,9 @@ struct SearchResult {
   uint64_t estimate = 0;    // DPOR, when cut: executions in the whole tree
 };
 
-// One execution as it was: the task of each step. Valid in the visitor only.
-using Schedule = std::vector<int8_t>;
+// One execution as it was. Valid in the visitor only.
+using sched::Decision;
+using sched::Schedule;
 
 // Called at each end, in the end's state. Returns false to stop the search.
 using Visitor =

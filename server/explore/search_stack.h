@@ -42,6 +42,7 @@ struct Node {
   uint64_t done = 0;       // tried
   int preemptions = 0;     // on the way here
   int last_task = -1;      // who made the step to this node
+  int answer = 0;          // of a choice: what to try next
 
   // The step that leads to the next node, and its clock.
   Footprint event;

@@ -58,11 +58,11 @@ bool Splitter::Expand(const Job& job, std::vector<Job>* children) {
   sched::World::Scope scope(world_);
   world_->SetUndo(true);
   const size_t depth = world_->undo_depth();
-  for (const int8_t task : job.prefix) {
+  for (const Decision decision : job.prefix) {
     if (world_->runnable() == 0) {
       ClassifyEnd(world_);  // lets time pass
     }
-    world_->Step(task);
+    world_->Step(decision);
   }
   const bool can_move =
       world_->state().dead_tasks == 0 &&
@@ -72,10 +72,13 @@ bool Splitter::Expand(const Job& job, std::vector<Job>* children) {
     uint64_t sleep = job.sleep;
     for (uint64_t rest = Tries(sleep); rest != 0; rest &= rest - 1) {
       const int task = std::countr_zero(rest);
-      Job child = job;
-      child.prefix.push_back(static_cast<int8_t>(task));
-      child.sleep = SleepAfter(sleep, task);
-      children->push_back(std::move(child));
+      for (int answer = 0; answer < world_->alternatives(task); ++answer) {
+        Job child = job;
+        child.prefix.push_back(
+            {static_cast<int8_t>(task), static_cast<uint8_t>(answer)});
+        child.sleep = SleepAfter(sleep, task);
+        children->push_back(std::move(child));
+      }
       sleep |= Bit(task);
       expanded = true;
     }

@@ -43,7 +43,8 @@ class Stateful {
     uint64_t enabled = 0;
     int preemptions = 0;
     int last_task = -1;
-    int task = -1;  // the step taken from here
+    int task = -1;   // the step taken from here
+    int answer = 0;  // of a choice: what to try next
   };
 
   void Enter(Node node);
@@ -209,7 +210,15 @@ uint64_t Stateful::SleepAfter(const Node& node, int task) const {
 
 void Stateful::Descend(int task) {
   Node& node = nodes_.back();
-  node.open &= ~Bit(task);
+  const Decision decision = {static_cast<int8_t>(task),
+                             static_cast<uint8_t>(node.answer)};
+  // Whoever is chosen at a node is chosen again until it has no alternative
+  // left, so one count will do.
+  node.answer += 1;
+  if (node.answer >= world_->alternatives(task)) {
+    node.answer = 0;
+    node.open &= ~Bit(task);
+  }
   node.task = task;
   const bool preempts = node.last_task >= 0 && node.last_task != task &&
                         (node.enabled & Bit(node.last_task)) != 0;
@@ -218,8 +227,8 @@ void Stateful::Descend(int task) {
   next.preemptions = node.preemptions + (preempts ? 1 : 0);
   next.last_task = task;
   const size_t depth = world_->undo_depth();
-  schedule_.push_back(static_cast<int8_t>(task));
-  world_->Step(task);
+  schedule_.push_back(decision);
+  world_->Step(decision);
   tracker_->Stepped(task, depth);
   result_.steps += 1;
   Enter(next);
@@ -233,8 +242,9 @@ void Stateful::Leave() {
   world_->UndoStep();
   tracker_->Undone();
   schedule_.pop_back();
-  if (!bounded_) {
-    nodes_.back().sleep |= Bit(nodes_.back().task);
+  Node& node = nodes_.back();
+  if (!bounded_ && (node.open & Bit(node.task)) == 0) {
+    node.sleep |= Bit(node.task);
   }
 }
 

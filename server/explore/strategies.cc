@@ -66,6 +66,16 @@ int PosStrategy::Pick(const sched::World& world, uint64_t runnable) {
   return best;
 }
 
+uint8_t PctStrategy::Answer(const sched::World& /*world*/, int /*slot*/,
+                            int count) {
+  return static_cast<uint8_t>(prng_.Below(static_cast<uint32_t>(count)));
+}
+
+uint8_t PosStrategy::Answer(const sched::World& /*world*/, int /*slot*/,
+                            int count) {
+  return static_cast<uint8_t>(prng_.Below(static_cast<uint32_t>(count)));
+}
+
 bool IsRandomStrategy(std::string_view name) {
   return name.empty() || name == "random" || name == "pct" || name == "pos";
 }

@@ -32,6 +32,7 @@ class PctStrategy : public sched::Strategy {
   // `length`: the steps of an execution, as measured in earlier ones; >= 1.
   PctStrategy(uint64_t seed, int depth, uint64_t length);
   int Pick(const sched::World& world, uint64_t runnable) override;
+  uint8_t Answer(const sched::World& world, int slot, int count) override;
 
  private:
   base::Prng prng_;
@@ -48,6 +49,7 @@ class PosStrategy : public sched::Strategy {
  public:
   explicit PosStrategy(uint64_t seed) : prng_(seed) {}
   int Pick(const sched::World& world, uint64_t runnable) override;
+  uint8_t Answer(const sched::World& world, int slot, int count) override;
 
  private:
   struct Drawn {

@@ -19,9 +19,6 @@ namespace {
 // How often watchers hear of a case that goes on.
 constexpr std::chrono::milliseconds kProgressInterval{100};
 
-constexpr int kCapsuleVersion = 1;
-constexpr char kServerVersion[] = MMFAULT_VERSION;
-
 std::string CaseName(const PlannedCase& planned) {
   return planned.scenario->id() + " " + std::string(planned.protocol->id);
 }
@@ -77,22 +74,6 @@ void Cut(v1::CaseResult* result) {
 }
 
 }  // namespace
-
-absl::StatusOr<scenario::Story> TellCapsule(const PlannedCase& planned,
-                                            const v1::Capsule& capsule,
-                                            int64_t step_budget) {
-  const Answers answers(capsule.answers().begin(), capsule.answers().end());
-  scenario::StoryOptions options;
-  options.seed = static_cast<uint64_t>(capsule.seed());
-  options.sweep = capsule.sweep();
-  options.sweep_hit = capsule.sweep_hit();
-  options.step_budget = step_budget;
-  options.all_remote = capsule.remote();
-  options.answer = [&answers](scenario::Machine* machine) {
-    return AnswerFromRecord(machine, answers);
-  };
-  return scenario::TellStory(*planned.scenario, *planned.protocol, options);
-}
 
 Run::Run(std::string name, RunPlan plan, std::function<void()> on_ready)
     : name_(std::move(name)), plan_(std::move(plan)) {
@@ -195,7 +176,9 @@ void Run::Execute() {
     }
     const Clock::time_point begin = Clock::now();
     absl::StatusOr<v1::CaseResult> result =
-        plan_.capsule ? RepeatCapsule(planned) : ExecuteCase(planned);
+        plan_.minimize  ? MinimizeCapsule(planned)
+        : plan_.capsule ? RepeatCapsule(planned)
+                        : ExecuteCase(planned);
     if (!result.ok() && !cancelled_) {
       Finish(v1::Run::STATE_FAILED,
              CaseName(planned) + ": " + std::string(result.status().message()));
@@ -250,43 +233,6 @@ absl::StatusOr<v1::CaseResult> Run::ExecuteCase(const PlannedCase& planned) {
       scenario::RunCase(*planned.scenario, *planned.protocol, options);
   if (result.ok() && cancelled_) {
     Cut(&*result);
-  }
-  return result;
-}
-
-absl::StatusOr<v1::CaseResult> Run::RepeatCapsule(const PlannedCase& planned) {
-  const v1::Capsule& capsule = *plan_.capsule;
-  const int64_t budget = plan_.until_step > 0
-                             ? std::min(plan_.until_step, planned.step_budget)
-                             : planned.step_budget;
-  ASSIGN_OR_RETURN(const scenario::Story story,
-                   TellCapsule(planned, capsule, budget));
-  v1::CaseResult result;
-  result.set_scenario(planned.scenario->id());
-  result.set_protocol(std::string(planned.protocol->id));
-  result.set_schedule_count(1);
-  result.set_violating_schedule_count(story.violations.empty() ? 0 : 1);
-  result.set_seed(capsule.seed());
-  result.set_remote(!capsule.answers().empty());
-  result.set_drive_mode("LOCKSTEP");
-  result.set_event_hash(story.event_hash);
-  if (!story.events.empty()) {
-    result.set_step_count(story.events.back().step());
-  }
-  bool again = capsule.checker().empty();
-  for (const v1::Violation& violation : story.violations) {
-    again = again || (violation.checker() == capsule.checker() &&
-                      violation.step() == capsule.step());
-    *result.add_violations() = violation;
-  }
-  result.set_met(again);
-  if (!capsule.checker().empty()) {
-    v1::CheckerResult& checker = *result.add_checkers();
-    checker.set_checker(capsule.checker());
-    checker.set_expected(v1::VIOLATED);
-    checker.set_verdict(again ? v1::VIOLATED : v1::HOLDS);
-    checker.set_met(again);
-    checker.set_violating_schedule_count(again ? 1 : 0);
   }
   return result;
 }
@@ -442,49 +388,6 @@ void Run::Changed() {
   for (const std::function<void()>& watcher : watchers) {
     watcher();
   }
-}
-
-// --- Repeating ---------------------------------------------------------------
-
-absl::StatusOr<StoryRequest> Run::StoryOf(int64_t case_index,
-                                          int64_t violation_index) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (case_index < 0 || case_index >= static_cast<int64_t>(results_.size())) {
-    return NotFound("case in " + name_, "CASE_NOT_FOUND",
-                    std::to_string(case_index));
-  }
-  const v1::CaseResult& result = results_[static_cast<size_t>(case_index)];
-  if (violation_index < 0 || violation_index >= result.violations_size()) {
-    return NotFound(
-        "violation in case " + std::to_string(case_index) + " of " + name_,
-        "VIOLATION_NOT_FOUND", std::to_string(violation_index));
-  }
-  StoryRequest request;
-  request.planned = plan_.cases[static_cast<size_t>(case_index)];
-  request.violation = result.violations(static_cast<int>(violation_index));
-  if (plan_.capsule) {
-    request.capsule = *plan_.capsule;
-    return request;
-  }
-  v1::Capsule& capsule = request.capsule;
-  capsule.set_format_version(kCapsuleVersion);
-  *capsule.mutable_scenario() = *request.planned.scenario;
-  capsule.set_protocol(std::string(request.planned.protocol->id));
-  capsule.set_seed(request.violation.schedule_seed());
-  capsule.set_remote(plan_.options.remote());
-  capsule.set_step_budget(request.planned.step_budget);
-  capsule.set_checker(request.violation.checker());
-  capsule.set_step(request.violation.step());
-  capsule.set_server_version(kServerVersion);
-  capsule.set_sweep(request.violation.sweep());
-  capsule.set_sweep_hit(request.violation.sweep_hit());
-  const auto answers = answers_.find({case_index, violation_index});
-  if (answers != answers_.end()) {
-    for (const v1::Capsule::RecordedAnswer& answer : answers->second) {
-      *capsule.add_answers() = answer;
-    }
-  }
-  return request;
 }
 
 }  // namespace mmfault::host

@@ -26,6 +26,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,23 +34,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mmfault/v1/run_service.pb.h"
+#include "server/host/capsule.h"
 #include "server/host/run_clients.h"
 #include "server/host/run_plan.h"
 #include "server/scenario/runner.h"
 
 namespace mmfault::host {
-
-// What a story is told from: an execution and where it came from.
-struct StoryRequest {
-  PlannedCase planned;
-  v1::Capsule capsule;
-  v1::Violation violation;
-};
-
-// Tells it, clients' answers as the capsule has them.
-absl::StatusOr<scenario::Story> TellCapsule(const PlannedCase& planned,
-                                            const v1::Capsule& capsule,
-                                            int64_t step_budget);
 
 class Run {
  public:
@@ -95,7 +85,8 @@ class Run {
   void RemoveWatcher(WatcherId id);
 
   // --- Repeating -------------------------------------------------------------
-  // NOT_FOUND (CASE_NOT_FOUND, VIOLATION_NOT_FOUND).
+  // NOT_FOUND (CASE_NOT_FOUND, VIOLATION_NOT_FOUND). A repetition that broke
+  // nothing has a story all the same, as violation 0.
   absl::StatusOr<StoryRequest> StoryOf(int64_t case_index,
                                        int64_t violation_index) const;
 
@@ -104,7 +95,9 @@ class Run {
 
   bool Begin();
   absl::StatusOr<v1::CaseResult> ExecuteCase(const PlannedCase& planned);
+  // run_repeat.cc
   absl::StatusOr<v1::CaseResult> RepeatCapsule(const PlannedCase& planned);
+  absl::StatusOr<v1::CaseResult> MinimizeCapsule(const PlannedCase& planned);
   void AddResult(v1::CaseResult result);
   void KeepAnswers(const v1::Violation& violation);
   bool Progress(int64_t done, int64_t total);
@@ -130,6 +123,9 @@ class Run {
   // What clients answered in the schedule of a violation, by case and
   // violation.
   std::map<std::pair<int64_t, int64_t>, Answers> answers_;
+
+  // What a minimisation came to.
+  std::optional<StoryRequest> minimized_;
 
   // The worker's.
   Clock::time_point budget_end_ = Clock::time_point::max();

@@ -11,6 +11,7 @@
 
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
+#include "server/host/capsule.h"
 #include "server/host/names.h"
 #include "server/host/wall_time.h"
 #include "server/scenario/runner.h"
@@ -21,7 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kCapsuleVersion = 1;
 constexpr int64_t kDefaultStepBudget = 100'000;
 constexpr int32_t kDefaultMaxViolations = 16;
 constexpr milliseconds kDefaultClientWait{60'000};
@@ -237,40 +237,29 @@ void Planner::ListNeeds() {
   plan_->mms.assign(mms.begin(), mms.end());
 }
 
-absl::Status Unreadable(const v1::Capsule& capsule, const std::string& why) {
-  return base::InvalidFieldError(
-      "capsule", "CAPSULE_UNREADABLE", "the capsule cannot be read: " + why,
-      {{"format_version", std::to_string(capsule.format_version())}});
-}
-
-absl::Status CheckCapsule(const v1::CreateRunRequest& request) {
-  const v1::Capsule& capsule = request.capsule();
+absl::Status CheckReplay(const v1::CreateRunRequest& request) {
   if (!request.scenarios().empty()) {
     return base::InvalidFieldError(
         "scenarios", "FIELD_OUT_OF_RANGE",
         "a capsule is repeated alone: give `capsule` or `scenarios`");
   }
-  if (capsule.format_version() != kCapsuleVersion) {
-    return Unreadable(capsule, "it has version " +
-                                   std::to_string(capsule.format_version()) +
-                                   ", and this server reads version 1");
+  if (request.minimize() && !request.capsule().answers().empty()) {
+    return base::MakeError(
+        absl::StatusCode::kFailedPrecondition, "REMOTE_NOT_UNDOABLE",
+        "an execution with clients' answers cannot be made smaller: what they "
+        "would answer in another one is not known");
   }
-  if (!capsule.has_scenario() || capsule.protocol().empty() ||
-      capsule.seed() == 0 || capsule.step_budget() < 1 || capsule.sweep() < 0 ||
-      capsule.sweep_hit() < 0) {
-    return Unreadable(capsule,
-                      "the scenario, the protocol, the seed or the step budget "
-                      "is missing");
-  }
+  RETURN_IF_ERROR(CheckCapsule(request.capsule()));
   return CheckRange(request.until_step(), 0, INT64_MAX, "until_step");
 }
 
 absl::StatusOr<RunPlan> PlanReplay(const v1::CreateRunRequest& request,
                                    const scenario::Bounds& bounds) {
-  RETURN_IF_ERROR(CheckCapsule(request));
+  RETURN_IF_ERROR(CheckReplay(request));
   RunPlan plan;
   plan.bounds = bounds;
   plan.capsule = request.capsule();
+  plan.minimize = request.minimize();
   plan.until_step = request.until_step();
   plan.options = request.options();
   RETURN_IF_ERROR(FillOptions(&plan.options));
@@ -281,7 +270,8 @@ absl::StatusOr<RunPlan> PlanReplay(const v1::CreateRunRequest& request,
                    scenario::ProtocolsOf(plan.capsule->scenario(),
                                          {plan.capsule->protocol()}));
   if (protocols.size() != 1) {
-    return Unreadable(*plan.capsule, "it names more than one protocol");
+    return base::InvalidFieldError("capsule.protocol", "CAPSULE_UNREADABLE",
+                                   "a capsule names one protocol");
   }
   PlannedCase planned;
   planned.scenario =
@@ -289,6 +279,7 @@ absl::StatusOr<RunPlan> PlanReplay(const v1::CreateRunRequest& request,
   planned.protocol = protocols.front();
   planned.seed = static_cast<uint64_t>(plan.capsule->seed());
   planned.step_budget = plan.capsule->step_budget();
+  planned.file = plan.capsule->file();
   plan.cases.push_back(std::move(planned));
   return plan;
 }
@@ -300,9 +291,10 @@ absl::StatusOr<RunPlan> PlanRun(const v1::CreateRunRequest& request,
   if (request.has_capsule()) {
     return PlanReplay(request, bounds);
   }
-  if (request.until_step() != 0) {
-    return base::InvalidFieldError("until_step", "FIELD_OUT_OF_RANGE",
-                                   "until_step goes with a capsule only");
+  if (request.until_step() != 0 || request.minimize()) {
+    return base::InvalidFieldError(
+        request.minimize() ? "minimize" : "until_step", "FIELD_OUT_OF_RANGE",
+        "until_step and minimize go with a capsule only");
   }
   if (request.scenarios().empty()) {
     return base::InvalidFieldError("scenarios", "FIELD_MISSING",

@@ -52,6 +52,7 @@ struct RunPlan {
   // Set when one execution is to be repeated; then there is one case.
   std::optional<v1::Capsule> capsule;
   int64_t until_step = 0;
+  bool minimize = false;  // make that execution smaller instead
   // Longest wait for one acknowledgement.
   std::chrono::milliseconds ack_deadline{10'000};
   scenario::Bounds bounds;  // of each world that a case sets up

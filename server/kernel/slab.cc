@@ -3,6 +3,8 @@
 
 #include "server/kernel/slab.h"
 
+#include "server/kernel/choice.h"
+
 namespace mmfault::kernel {
 namespace {
 
@@ -29,14 +31,31 @@ struct AllocatePoint : Point {
   }
 };
 
+// Whether it fails because the search says so. One allocation's failure leaves
+// less for the others; that makes no order matter, since only their number is
+// bounded.
+sched::Task<bool> MayFail(const char* where) {
+  if (ThisWorld()->state().failures_left == 0) {
+    co_return false;
+  }
+  const int fails = co_await Choose(2, where);
+  auto& left = ThisWorld()->state().failures_left;
+  if (fails == 0 || left == 0) {
+    co_return false;
+  }
+  left -= 1;
+  co_return true;
+}
+
 sched::Task<allocation*> AllocateAt(faults::Point point, size_t size,
                                     const char* where) {
   const int error = co_await FaultPoint(point);
+  const bool fails = co_await MayFail(where);
   allocation* block =
       co_await AllocatePoint{{{trace::OpKind::kAlloc, trace::Access::kRead,
                                Current()->object.key(3), where}},
                              size,
-                             error != 0};
+                             error != 0 || fails};
   co_return block;
 }
 

@@ -62,6 +62,10 @@ Sleep sleep_ns(uint64_t duration_ns, const char* where) {
 void Sleep::await_suspend(std::coroutine_handle<> /*leaf*/) const {
   might_sleep();
   sched::World* world = ThisWorld();
+  if (world->options().free_timers) {
+    world->Publish(op);
+    return;
+  }
   Current()->wake_time_ns = world->state().time_ns + duration_ns;
   world->Publish(op, nullptr, TimeReached);
 }

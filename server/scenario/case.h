@@ -43,21 +43,6 @@ struct Execution {
   int64_t hit = 0;
 };
 
-// Follows a schedule; the step at which it could not is kept.
-class ScheduleStrategy : public sched::Strategy {
- public:
-  // `start`: the world's step count before the first step.
-  ScheduleStrategy(const explore::Schedule& schedule, uint64_t start)
-      : schedule_(schedule), start_(start) {}
-  int Pick(const sched::World& world, uint64_t runnable) override;
-  uint64_t diverged_step() const { return diverged_step_; }
-
- private:
-  const explore::Schedule& schedule_;
-  uint64_t start_;
-  uint64_t diverged_step_ = 0;
-};
-
 // One scenario under one protocol, ready to be run again and again.
 class Case : public MachineListener {
  public:
@@ -71,7 +56,16 @@ class Case : public MachineListener {
   absl::StatusOr<bool> RunOnce(const Execution& execution,
                                trace::EventSink* sink);
 
+  // Back to before the first step.
+  void Rewind() { machine_->world().Restore(start_); }
+
+  // Switches away from a task that could have gone on, up to the end of the
+  // execution's schedule. Requires: it has one.
+  int PreemptionsOf(const Execution& execution);
+
   Machine& machine() { return *machine_; }
+  // The world's step count before an execution's first step.
+  uint64_t start_step() const { return start_step_; }
   bool swept_fired() const { return swept_fired_; }
 
  private:
@@ -133,6 +127,7 @@ class Case : public MachineListener {
   const CaseOptions& options_;
   std::unique_ptr<Machine> machine_;
   sched::World::Snapshot start_;
+  uint64_t start_step_ = 0;
   Tally tally_;
   v1::CaseResult result_;
   std::map<std::pair<std::string, int32_t>, int64_t> rc_counts_;

@@ -4,10 +4,9 @@
 // What was found, told: the execution of a violation run again, with its
 // events.
 
-#include <bit>
-
 #include "server/base/status_macros.h"
 #include "server/scenario/case.h"
+#include "server/scenario/decisions.h"
 #include "server/scenario/to_proto.h"
 
 namespace mmfault::scenario {
@@ -45,29 +44,33 @@ void AddEvents(const Machine& machine, const StorySink& story,
 
 }  // namespace
 
-int ScheduleStrategy::Pick(const sched::World& world, uint64_t runnable) {
-  const uint64_t index = world.state().step_count - start_;
-  const bool follows =
-      index < schedule_.size() && (runnable >> schedule_[index] & 1) != 0;
-  if (follows) {
-    return schedule_[index];
-  }
-  if (diverged_step_ == 0) {
-    diverged_step_ = index + 1;
-  }
-  return std::countr_zero(runnable);
+int Case::PreemptionsOf(const Execution& execution) {
+  sched::World& world = machine_->world();
+  world.Restore(start_);
+  FollowStrategy strategy(*execution.schedule, start_step_);
+  machine_->Run(&strategy, execution.schedule->size());
+  return strategy.preemptions();
 }
 
 std::string Case::ReplayLine(const Execution& execution) const {
   const std::string file =
       options_.file.empty() ? scenario_.id() : options_.file;
   const std::string& strategy = scenario_.explore().strategy();
-  std::string line =
-      "mmfault run " + file + " --protocol " + std::string(protocol_.id);
+  const std::string of =
+      " " + file + " --protocol " + std::string(protocol_.id);
   if (execution.schedule != nullptr) {
-    return line + " --strategy " + strategy;  // as deep as it was found
+    std::string line = "mmfault replay" + of;
+    for (const std::string& mutant : scenario_.mutants()) {
+      line += " --mutant " + mutant;
+    }
+    if (execution.swept != nullptr) {
+      line += " --sweep " + std::to_string(sweep_) + "/" +
+              std::to_string(execution.hit);
+    }
+    return line + " --decisions " + DecisionsText(*execution.schedule);
   }
-  line += " --seed " + std::to_string(execution.seed) + " --schedules 1";
+  std::string line = "mmfault run" + of + " --seed " +
+                     std::to_string(execution.seed) + " --schedules 1";
   if (!strategy.empty() && strategy != "random") {
     line += " --strategy " + strategy;
   }
@@ -114,6 +117,9 @@ absl::Status Case::KeepViolations(const Execution& execution,
     AddEvents(*machine_, story, violation, out);
     out->set_index(result_.violations_size() - 1);
     out->set_schedule_seed(static_cast<int64_t>(execution.seed));
+    if (execution.schedule != nullptr) {
+      out->set_decisions(DecisionsText(*execution.schedule));
+    }
     if (execution.swept != nullptr) {
       out->set_sweep(sweep_);
       out->set_sweep_hit(execution.hit);
@@ -156,6 +162,14 @@ absl::StatusOr<Story> TellStory(const v1::Scenario& scenario,
     AddEvents(made->machine(), sink, violation, &story.violations.back());
   }
   story.event_hash = HashText(made->machine().world().event_hash());
+  story.schedule = ScheduleOf(sink.events, made->start_step());
+  story.fingerprint = FingerprintOf(sink.events, made->start_step());
+  story.start_step = static_cast<int64_t>(made->start_step());
+  for (const auto& [id, program] : made->machine().tasks()) {
+    if (program->task != nullptr) {  // it came to be
+      story.tasks[program->task->slot] = id;
+    }
+  }
   return story;
 }
 

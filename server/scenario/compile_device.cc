@@ -114,6 +114,7 @@ absl::Status SetAnswers(const ModelledDevice& model, std::string_view field,
     to.rc = answer.rc();
     to.hit = static_cast<uint64_t>(std::max<int64_t>(0, answer.hit()));
     to.only_nonblocking = answer.only_nonblocking();
+    to.optional = answer.optional();
   }
   return absl::OkStatus();
 }

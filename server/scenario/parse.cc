@@ -64,6 +64,30 @@ absl::Status CheckExpectations(const v1::Scenario& scenario) {
   return absl::OkStatus();
 }
 
+// What the search decides beside the schedule.
+absl::Status CheckDecisions(const v1::Explore& search) {
+  if (search.max_failures() < 0 || search.max_failures() > 16) {
+    return base::InvalidFieldError("explore.max_failures", "FIELD_OUT_OF_RANGE",
+                                   "must be in [0, 16]");
+  }
+  if (search.workers() < 0 || search.workers() > 64) {
+    return base::InvalidFieldError("explore.workers", "FIELD_OUT_OF_RANGE",
+                                   "must be in [1, 64], or 0 for 1");
+  }
+  if (search.signals_size() > 8) {
+    return base::InvalidFieldError("explore.signals", "FIELD_OUT_OF_RANGE",
+                                   "at most 8 signals");
+  }
+  for (int i = 0; i < search.signals_size(); ++i) {
+    if (search.signals(i).signal() < 1 || search.signals(i).signal() > 64) {
+      return base::InvalidFieldError(
+          "explore.signals[" + std::to_string(i) + "].signal",
+          "FIELD_OUT_OF_RANGE", "a signal is a number in [1, 64]");
+    }
+  }
+  return absl::OkStatus();
+}
+
 using Protocols = std::vector<const notifier::Protocol*>;
 
 // `v12` is a protocol and the family around it. A scenario that lists it means
@@ -157,6 +181,7 @@ absl::Status CheckScenario(const v1::Scenario& scenario) {
         "got \"" +
             strategy + "\"");
   }
+  RETURN_IF_ERROR(CheckDecisions(scenario.explore()));
   RETURN_IF_ERROR(CheckMutants(scenario));
   return CheckExpectations(scenario);
 }

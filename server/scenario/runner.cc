@@ -13,6 +13,8 @@
 #include "server/kernel/point.h"
 #include "server/scenario/case.h"
 #include "server/scenario/compile.h"
+#include "server/scenario/decisions.h"
+#include "server/scenario/reduce.h"
 #include "server/scenario/to_proto.h"
 #include "server/scenario/verdict.h"
 
@@ -32,6 +34,20 @@ bool HasRemote(const v1::Scenario& scenario, const CaseOptions& options) {
              [](const v1::NotifierSetup& setup) { return setup.has_remote(); });
 }
 
+// A signal at any moment is a task that does nothing else.
+v1::Scenario WithSignals(const v1::Scenario& scenario) {
+  v1::Scenario with = scenario;
+  int number = 0;
+  for (const v1::AnySignal& any : scenario.explore().signals()) {
+    v1::TaskSetup& task = *with.add_task();
+    task.set_id("signal-" + std::to_string(++number));
+    v1::Step::Signal& signal = *task.add_step()->mutable_signal();
+    signal.set_task(any.task());
+    signal.set_number(any.signal());
+  }
+  return with;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Case>> Case::Make(
@@ -41,6 +57,8 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
   ASSIGN_OR_RETURN(sched::WorldOptions world,
                    CompileSettings(scenario.world()));
   SetMutants(scenario, &world);
+  world.max_failures = static_cast<uint32_t>(scenario.explore().max_failures());
+  world.free_timers = scenario.explore().free_timers();
   if (world.seed == 0) {
     world.seed = 1;  // a schedule's seed must not change the machine
   }
@@ -61,12 +79,13 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
   }
   std::unique_ptr<Case> made(new Case(scenario, protocol, options));
   made->machine_ = std::make_unique<Machine>(protocol, world);
-  RETURN_IF_ERROR(SetUp(made->machine_.get(), scenario, options.bounds,
-                        options.all_remote));
+  RETURN_IF_ERROR(SetUp(made->machine_.get(), WithSignals(scenario),
+                        options.bounds, options.all_remote));
   made->machine_->SetListener(made.get());
   made->machine_->SetStopAtCallbacks(true);
   made->machine_->SetScriptedDrivers(true);
   made->start_ = made->machine_->world().Save();
+  made->start_step_ = made->machine_->world().state().step_count;
   made->expectations_ = ExpectationsFor(scenario, protocol);
   return made;
 }
@@ -124,11 +143,8 @@ absl::StatusOr<uint32_t> Case::ArmSwept(const Execution& execution) {
   if (execution.swept == nullptr) {
     return 0;
   }
-  const std::string hit = std::to_string(execution.hit);
-  v1::FaultRule armed = *execution.swept;
-  armed.set_trigger("when=" + hit + ".." + hit + " " +
-                    execution.swept->trigger());
-  return ArmRule(machine_.get(), armed, "sweep.fault");
+  return ArmRule(machine_.get(), SweptRule(*execution.swept, execution.hit),
+                 "sweep.fault");
 }
 
 void Case::DisarmSwept(uint32_t rule) {
@@ -185,8 +201,8 @@ absl::StatusOr<bool> Case::RunOnce(const Execution& execution,
                                  execution.seed, 0};
   std::unique_ptr<sched::Strategy> strategy;
   if (execution.schedule != nullptr) {
-    strategy = std::make_unique<ScheduleStrategy>(
-        *execution.schedule, static_cast<uint64_t>(world.state().step_count));
+    strategy =
+        std::make_unique<FollowStrategy>(*execution.schedule, start_step_);
   } else {
     const v1::Explore& search = scenario_.explore();
     strategy = explore::MakeStrategy(

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -118,6 +119,10 @@ struct Story {
   std::vector<v1::Event> events;
   std::vector<v1::Violation> violations;
   std::string event_hash;
+  explore::Schedule schedule;        // as it came about
+  std::string fingerprint;           // see decisions.h
+  int64_t start_step = 0;            // the world's count before its first step
+  std::map<int, std::string> tasks;  // ids by slot
 };
 
 // Repeats one schedule and collects its story.

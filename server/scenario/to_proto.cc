@@ -101,9 +101,17 @@ std::string HashText(uint64_t hash) {
   return text;
 }
 
+// The field of an mm that a key stands for (mm_types.h).
+const char* PartOf(trace::ObjKey key) {
+  static constexpr std::array kParts = {"", ".mm_users", ".mm_count", ".mmap"};
+  const bool named =
+      key.type() == trace::ObjType::kMm && key.part() < kParts.size();
+  return named ? kParts[key.part()] : "";
+}
+
 std::string ObjectName(const Machine& machine, trace::ObjKey key) {
   if (key.type() == trace::ObjType::kMemory) {
-    return "memory";
+    return "memory#" + std::to_string(key.id());
   }
   const bool named = machine.world().HasName(key.id());
   if (key.type() == trace::ObjType::kLock && !named) {
@@ -111,7 +119,7 @@ std::string ObjectName(const Machine& machine, trace::ObjKey key) {
     return std::string(kernel::LockClassName(lock_class)) + "#" +
            std::to_string(key.id());
   }
-  return machine.world().NameOf(key);
+  return machine.world().NameOf(key) + PartOf(key);
 }
 
 v1::Event ToProto(const Machine& machine, const trace::Event& event) {

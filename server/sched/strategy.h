@@ -15,15 +15,22 @@ namespace mmfault::sched {
 
 class World;
 
-// Chooses among runnable tasks. Asked only when there are two or more; each
-// answer is one decision of the run. State of a strategy is not simulated
-// state: it is outside the arena and is not undone.
+// Chooses among runnable tasks, and among the alternatives of a step. Asked
+// only when there are two or more; each answer is one decision of the run.
+// State of a strategy is not simulated state: it is outside the arena and is
+// not undone.
 class Strategy {
  public:
   virtual ~Strategy() = default;
 
   // Returns the slot of one of the tasks in `runnable`, a non-empty mask.
   virtual int Pick(const World& world, uint64_t runnable) = 0;
+
+  // Returns an alternative below `count` of the task's next step; 0 is what
+  // happens when nothing goes wrong.
+  virtual uint8_t Answer(const World& /*world*/, int /*slot*/, int /*count*/) {
+    return 0;
+  }
 };
 
 // The n-th set bit of a mask, from 0. Requires n < popcount(mask).
@@ -41,6 +48,9 @@ class UniformStrategy : public Strategy {
   int Pick(const World& /*world*/, uint64_t runnable) override {
     const auto count = static_cast<uint32_t>(std::popcount(runnable));
     return NthBit(runnable, static_cast<int>(prng_.Below(count)));
+  }
+  uint8_t Answer(const World& /*world*/, int /*slot*/, int count) override {
+    return static_cast<uint8_t>(prng_.Below(static_cast<uint32_t>(count)));
   }
 
  private:

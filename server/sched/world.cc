@@ -24,6 +24,7 @@ World::World(const WorldOptions& options)
       faults_(this) {
   state_->next_id = 1;
   state_->capable = options.capable;
+  state_->failures_left = options.max_failures;
   state_->event_hash = base::Mix64(options.seed);
 }
 
@@ -135,6 +136,7 @@ void World::BeginStep(TaskRecord& task) {
   }
   trace::Event event;
   event.task = task.slot;
+  event.value = answer_;
   event.op = {task.op_kind, task.op_access, trace::ObjKey(task.op_obj),
               task.op_where};
   Emit(event);
@@ -201,9 +203,10 @@ void World::ResumeUntilYield(TaskRecord& task) {
   }
 }
 
-void World::Step(int slot) {
+void World::Step(int slot, uint8_t answer) {
   CHECK((runnable() & Bit(slot)) != 0);
   current_ = slot;
+  answer_ = answer;
   if (undo_) {
     SaveFrames(slot);
   }

@@ -32,6 +32,7 @@
 #include "server/base/check.h"
 #include "server/base/prng.h"
 #include "server/sched/arena.h"
+#include "server/sched/decision.h"
 #include "server/sched/object.h"
 #include "server/sched/store_buffer.h"
 #include "server/sched/strategy.h"
@@ -61,6 +62,12 @@ struct WorldOptions {
   uint64_t vma_threshold = 1024;   // seed_threshold: more VMAs need it
   uint64_t max_map_count = 65530;  // the kernel's DEFAULT_MAX_MAP_COUNT
   size_t reserve_bytes = size_t{4} << 30;
+  // Decisions beside the schedule (kernel/choice.h). Allocations that may fail:
+  // each is a choice until so many have.
+  uint32_t max_failures = 0;
+  // Sleeping for a time is only a point where others may run; the clock stands
+  // still, so that timers are as early and as late as can be.
+  bool free_timers = false;
   std::bitset<kMaxMutants> mutants;  // kernel::Mutant; none is set by default
 };
 
@@ -87,6 +94,7 @@ struct WorldState {
   trace::Cell<uint32_t> dead_tasks;       // stopped by a kernel BUG
   trace::Cell<uint32_t> violation_count;  // may exceed kMaxViolations
   trace::Cell<uint64_t> violated;         // a bit per checker
+  trace::Cell<uint32_t> failures_left;    // see WorldOptions::max_failures
   std::array<trace::Violation, kMaxViolations> violations;
   // By the time they first acted, the newest of them.
   std::array<FiredRule, kMaxFiredRules> fired_rules;
@@ -196,8 +204,19 @@ class World : private faults::DecisionSource {
     return state_->enabled & ~static_cast<uint64_t>(state_->cpu_gate);
   }
 
-  // Executes one step of a runnable task.
-  void Step(int slot);
+  // Executes one step of a runnable task. `answer`: which alternative it takes,
+  // below alternatives(slot).
+  void Step(int slot, uint8_t answer = 0);
+  void Step(Decision decision) { Step(decision.task, decision.answer); }
+  // How many ways the task's next step can go: 1 unless it is a choice.
+  int alternatives(int slot) const {
+    const TaskRecord& task = state_->tasks[slot];
+    return task.op_kind == trace::OpKind::kChoice
+               ? static_cast<int>(task.op_arg)
+               : 1;
+  }
+  // Inside a step: the alternative that was decided.
+  uint8_t answer() const { return answer_; }
 
   // Steps until nothing can move, the budget is spent, or a stop is asked for.
   // Reports a deadlock as a violation.
@@ -365,6 +384,7 @@ class World : private faults::DecisionSource {
   faults::Registry faults_;
   std::vector<RuleCounter*> counters_;
   int current_ = 0;
+  uint8_t answer_ = 0;
   // Task slots from here on were never written. The first is what current()
   // means while no task has run.
   int task_slots_used_ = 1;

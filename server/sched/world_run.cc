@@ -22,8 +22,11 @@ RunStop World::Run(Strategy* strategy, uint64_t max_steps) {
       return RunStop::kStepBudget;
     }
     ++steps;
-    const bool choice = (ready & (ready - 1)) != 0;
-    Step(choice ? strategy->Pick(*this, ready) : std::countr_zero(ready));
+    const bool several = (ready & (ready - 1)) != 0;
+    const int slot =
+        several ? strategy->Pick(*this, ready) : std::countr_zero(ready);
+    const int ways = alternatives(slot);
+    Step(slot, ways == 1 ? 0 : strategy->Answer(*this, slot, ways));
     if (stop_requested_) {
       return RunStop::kAtPoint;
     }

@@ -51,6 +51,7 @@ enum class OpKind : uint8_t {
   kCallEnd = 29,
   kStoreVisible = 30,  // a pending store reaches memory (PSO)
   kBarrier = 31,       // waits until the task's stores have
+  kChoice = 32,        // one of several things that may happen
 };
 
 // Lower-case name of a kind, for stories; never null.

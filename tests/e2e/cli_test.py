@@ -9,6 +9,7 @@ another process; exit codes and output are looked at, nothing sleeps.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from server_process import BUILD, ROOT, ServerProcess
 MMFAULT = BUILD / "clients/cli/mmfault"
 EXAMPLES = BUILD / "clients/cpp/examples"
 SCENARIOS = ROOT / "tests/scenarios/fast"
+KNOWN_BUGS = ROOT / "tests/scenarios/known_bugs"
 SECONDS = 100
 
 
@@ -276,7 +278,45 @@ class ServerTest(FolderTest):
         replay = run("replay", capsule)
         self.assertEqual(replay.returncode, 1, replay.stderr)
         self.assertIn("no_sleep_in_atomic", replay.stdout)
+        self.assertIn("** no_sleep_in_atomic", replay.stdout)
+        self.assertIn("HOLDS", replay.stdout)
         self.ok("run", "delete", name)
+
+    def test_what_a_search_finds_is_replayed_and_minimized(self):
+        scenario = KNOWN_BUGS / "p46_by_exploration.textproto"
+        found = run("explore", scenario, "--protocol", "6.1", cwd=self.folder)
+        self.assertEqual(found.returncode, 1, found.stderr)
+        line = re.search(r"mmfault (replay .*--decisions .*)", found.stdout)
+        self.assertIsNotNone(line, found.stdout)
+        capsule = os.path.join(self.folder, "leak.textproto")
+        story = run(*line.group(1).split(), "--capsule", capsule)
+        self.assertEqual(story.returncode, 1, story.stderr)
+        self.assertIn("VIOLATED no_deadlock", story.stdout)
+
+        smaller = os.path.join(self.folder, "smaller.textproto")
+        report = run("minimize", capsule, "--capsule", smaller)
+        self.assertEqual(report.returncode, 1, report.stderr)
+        self.assertIn("preemptions", report.stdout)
+        test = os.path.join(self.folder, "leak_test.cc")
+        again = run("replay", smaller, "--gtest", test)
+        self.assertEqual(again.returncode, 1, again.stderr)
+        with open(test, encoding="utf-8") as file:
+            self.assertIn("TEST(MmfaultReplay, p46_by_exploration_6_1)",
+                          file.read())
+        stopped = run("replay", smaller, "--break-on", "oom_reap_task_mm")
+        self.assertIn("stopped at step", stopped.stdout)
+        nowhere = run("replay", smaller, "--break-on", "no_such_function")
+        self.assertEqual(nowhere.returncode, 64)
+
+        with open(smaller, encoding="utf-8") as file:
+            text = file.read()
+        edited = re.sub(r'fingerprint: "..', 'fingerprint: "zz', text)
+        self.assertNotEqual(edited, text)
+        with open(smaller, "w", encoding="utf-8") as file:
+            file.write(edited)
+        other = run("replay", smaller)
+        self.assertEqual(other.returncode, 125, other.stdout)
+        self.assertIn("another execution from step 1 on", other.stderr)
 
     def test_an_unknown_name_has_a_hint(self):
         result = run("world", "get", "w9", server=self.server.address)

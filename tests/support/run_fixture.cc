@@ -3,6 +3,7 @@
 
 #include "tests/support/run_fixture.h"
 
+#include <memory>
 #include <utility>
 
 #include "server/base/status_macros.h"
@@ -17,15 +18,20 @@ v1::CreateRunRequest RunOf(const std::string& text) {
 }
 
 void AwaitState(host::Run& run, v1::Run::State state) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  const auto id = run.AddWatcher([&] {
-    const std::lock_guard<std::mutex> lock(mutex);
-    changed.notify_all();
+  // A watcher may still be called while it is being removed.
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable changed;
+  };
+  const auto wait = std::make_shared<Wait>();
+  const auto id = run.AddWatcher([wait] {
+    const std::lock_guard<std::mutex> lock(wait->mutex);
+    wait->changed.notify_all();
   });
   {
-    std::unique_lock<std::mutex> lock(mutex);
-    changed.wait(lock, [&] { return run.over() || run.state() == state; });
+    std::unique_lock<std::mutex> lock(wait->mutex);
+    wait->changed.wait(lock,
+                       [&] { return run.over() || run.state() == state; });
   }
   run.RemoveWatcher(id);
 }
