@@ -108,10 +108,11 @@ class ReplySlot {
     }
   }
   void Answer(absl::StatusOr<Response> result) {
-    if (open_ && result.ok()) {
+    const absl::Status status = result.status();
+    if (open_ && status.ok()) {
       *response_ = *std::move(result);
     }
-    Answer(result.status());
+    Answer(status);
   }
 
   // Called on the runner once the call has ended early.

@@ -54,7 +54,7 @@ EventRing::Entry EventRing::at(uint64_t number) const {
   const Packed& packed = PackedAt(number);
   Entry entry;
   entry.event.step = packed.step;
-  entry.event.task = packed.task;
+  entry.event.task = packed.task_and_one - 1;
   entry.event.op = {packed.kind, packed.access, trace::ObjKey(packed.obj),
                     packed.where};
   entry.task_id = packed.task_id;

@@ -54,7 +54,7 @@ class EventRing {
     packed.where = event.op.where;
     packed.step = event.step;
     packed.task_id = task_id;
-    packed.task = static_cast<int8_t>(event.task);
+    packed.task_and_one = static_cast<uint8_t>(event.task + 1);
     packed.kind = event.op.kind;
     packed.access = event.op.access;
     packed.has_more = has_more;
@@ -90,7 +90,7 @@ class EventRing {
     const char* where;
     uint64_t step;
     uint32_t task_id;
-    int8_t task;
+    uint8_t task_and_one;  // 0: no task
     trace::OpKind kind;
     trace::Access access;
     bool has_more;

@@ -66,8 +66,8 @@ TEST(InlineFunctionTest, TakesWhatCanOnlyBeMoved) {
 }
 
 TEST(InlineFunctionTest, PassesReferencesOn) {
-  const InlineFunction<void(std::string&, std::string)> append =
-      [](std::string& to, std::string what) { to += what; };
+  const InlineFunction<void(std::string&, const std::string&)> append =
+      [](std::string& to, const std::string& what) { to += what; };
   std::string text = "a";
   append(text, "b");
   EXPECT_EQ(text, "ab");

@@ -16,7 +16,7 @@ namespace {
 void Fill(EventRing* ring, int count) {
   for (int i = 0; i < count; ++i) {
     trace::Event event;
-    event.step = static_cast<uint64_t>(i / 2 + 1);
+    event.step = static_cast<uint64_t>(i) / 2 + 1;
     ring->Push(event, 0);
   }
 }
@@ -59,7 +59,7 @@ TEST(EventRingTest, GivesBackWhatItTook) {
       trace::Event event;
       event.step = i;
       event.time_ns = i / 7 * 10;
-      event.task = static_cast<int>(i % 5);
+      event.task = static_cast<int>(i % 5) - 1;
       event.op.where = "here";
       if (i % 3 == 0) {
         event.start = i;
