@@ -103,7 +103,7 @@ absl::StatusOr<std::string> RunClients::Open(
   if (clients_.count(hello.client()) != 0) {
     return AlreadyExists("client", "CLIENT_EXISTS", hello.client());
   }
-  const std::string id = hello.client().empty() ? ChooseId() : hello.client();
+  std::string id = hello.client().empty() ? ChooseId() : hello.client();
   clients_[id] = {std::move(stream), hello.want_violations()};
   Welcome(hello, id);
   return id;

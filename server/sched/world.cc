@@ -60,8 +60,8 @@ uint64_t World::kaddr(uint32_t id) const {
     return kDirectMap + uint64_t{id} * 64;
   }
   // A bijection of 32 bits, so that two locks never share an address.
-  const uint32_t odd = static_cast<uint32_t>(base::Mix64(options_.seed)) | 1U;
-  const uint32_t key = static_cast<uint32_t>(base::Mix64(~options_.seed));
+  const auto odd = static_cast<uint32_t>(base::Mix64(options_.seed)) | 1U;
+  const auto key = static_cast<uint32_t>(base::Mix64(~options_.seed));
   const uint32_t mixed = (id ^ key) * odd;
   return kDirectMap + uint64_t{mixed} * 64;
 }
@@ -451,8 +451,8 @@ void* World::AllocateFrame(size_t size) {
 void World::FreeFrame(void* frame, size_t size) {
   TaskRecord& task = *current();
   const uint64_t rounded = (size + 15) / 16 * 16;
-  const uint64_t offset = static_cast<uint64_t>(static_cast<std::byte*>(frame) -
-                                                arena_.frame_window(current_));
+  const auto offset = static_cast<uint64_t>(static_cast<std::byte*>(frame) -
+                                            arena_.frame_window(current_));
   CHECK(offset + rounded == task.frame_top);
   task.frame_top = offset;
 }

@@ -49,6 +49,7 @@ LoadResult LoadPingPong(EchoService::Stub& stub, int stream_count,
   request.set_payload(std::string(kPayloadBytes, 'x'));
   using Stream = TypedLoadStream<PingPongRequest, PingPongResponse>;
   std::vector<std::unique_ptr<LoadStream>> streams;
+  streams.reserve(static_cast<size_t>(stream_count));
   for (int i = 0; i < stream_count; ++i) {
     streams.push_back(std::make_unique<Stream>(
         std::vector<PingPongRequest>{request},

@@ -143,6 +143,7 @@ LoadResult LoadEcho(EchoService::Stub& echo, const EchoRequest& request,
 void CompareUnary(EchoService::Stub& echo, Subject& subject,
                   std::chrono::milliseconds round, Report& report) {
   std::vector<std::string> worlds;
+  worlds.reserve(kUnaryWorlds);
   for (int i = 0; i < kUnaryWorlds; ++i) {
     worlds.push_back(subject.CreateWorld());
   }
@@ -231,6 +232,7 @@ LoadResult LoadPingPong(EchoService::Stub& echo, int stream_count,
                         const LoadOptions& options) {
   using Stream = TypedLoadStream<PingPongRequest, PingPongResponse>;
   std::vector<std::unique_ptr<LoadStream>> streams;
+  streams.reserve(static_cast<size_t>(stream_count));
   for (int i = 0; i < stream_count; ++i) {
     streams.push_back(std::make_unique<Stream>(
         std::vector<PingPongRequest>{request},
