@@ -23,15 +23,20 @@ DepthFirst::DepthFirst(sched::World* world, const SearchOptions& options,
 
 SearchResult DepthFirst::Run(const Job& job) {
   sched::World::Scope scope(world_);
-  world_->SetUndo(true);
+  const bool undo = options_.outside == nullptr;
+  world_->SetUndo(undo);
   base_depth_ = world_->undo_depth();
+  if (!undo && !options_.outside->rewind()) {
+    result_.outcome = Outcome::kOutside;
+    return result_;
+  }
   Follow(job);
   Enter(job.sleep, job.prefix.empty() ? -1 : job.prefix.back().task, 0);
   while (stack_.top_index() >= fixed_ && !stopped_) {
     const int task = Choose(&stack_.top());
     if (task < 0) {
       Leave();
-    } else if (!OutOfBudget()) {
+    } else if (!OutOfBudget() && Repeat()) {
       Descend(task);
     }
   }
@@ -39,8 +44,10 @@ SearchResult DepthFirst::Run(const Job& job) {
       result_.outcome == Outcome::kExecutions) {
     result_.estimate = EstimateTree();
   }
-  world_->UndoTo(base_depth_);
-  world_->SetUndo(false);
+  if (undo) {
+    world_->UndoTo(base_depth_);
+    world_->SetUndo(false);
+  }
   return result_;
 }
 
@@ -235,7 +242,10 @@ void DepthFirst::TakeStep(Decision decision) {
   const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
   const uint64_t alive = world_->state().alive;
   schedule_.push_back(decision);
-  world_->Step(decision);
+  Execute(decision);
+  if (options_.outside != nullptr) {
+    hashes_.push_back(world_->event_hash());
+  }
   if (step.kind == trace::OpKind::kGracePeriodBegin) {
     step.readers = world_->task(task).grace_waits_for;
   }
@@ -246,13 +256,59 @@ void DepthFirst::TakeStep(Decision decision) {
   }
 }
 
+void DepthFirst::Execute(Decision decision) {
+  world_->Step(decision);
+  if (options_.outside != nullptr && !options_.outside->answer()) {
+    result_.outcome = Outcome::kOutside;
+    stopped_ = true;
+  }
+}
+
+// Back to the top's state where that could not be done by undo: from the start,
+// by the same decisions. They have to do the same.
+bool DepthFirst::Repeat() {
+  if (!stale_) {
+    return true;
+  }
+  stale_ = false;
+  if (!options_.outside->rewind()) {
+    result_.outcome = Outcome::kOutside;
+    stopped_ = true;
+  }
+  for (size_t i = 0; i < schedule_.size() && !stopped_; ++i) {
+    const Decision decision = schedule_[i];
+    if (world_->runnable() == 0) {
+      ClassifyEnd(world_);  // time passes, as it did
+    }
+    const bool possible =
+        (world_->runnable() & Bit(decision.task)) != 0 &&
+        (decision.answer == 0 ||
+         decision.answer < world_->alternatives(decision.task));
+    if (possible) {
+      Execute(decision);
+      result_.steps += 1;
+    }
+    if (!stopped_ && (!possible || world_->event_hash() != hashes_[i])) {
+      result_.outcome = Outcome::kNondeterministic;
+      result_.diverged = i + 1;
+      stopped_ = true;
+    }
+  }
+  return !stopped_;
+}
+
 void DepthFirst::Leave() {
   stack_.nodes().pop_back();
   if (stack_.top_index() < fixed_) {
     return;  // the job is done
   }
   Node& node = stack_.top();
-  world_->UndoStep();
+  if (options_.outside == nullptr) {
+    world_->UndoStep();
+  } else {
+    stale_ = true;
+    hashes_.pop_back();
+  }
   schedule_.pop_back();
   stack_.ClearEvent();
   node.sleep |= node.done & Bit(node.event.task);
@@ -290,6 +346,10 @@ std::string_view OutcomeName(Outcome outcome) {
       return "stopped";
     case Outcome::kUnsupported:
       return "too many tasks";
+    case Outcome::kOutside:
+      return "ended from outside";
+    case Outcome::kNondeterministic:
+      return "nondeterministic";
   }
   return "";
 }

@@ -31,6 +31,8 @@ class DepthFirst {
   int Choose(Node* node) const;
   void Descend(int task);
   void TakeStep(Decision decision);
+  void Execute(Decision decision);
+  bool Repeat();
   void Leave();
   void ReachEnd(End end);
   uint64_t SleepAfter(const Node& node, const Footprint& step) const;
@@ -58,6 +60,10 @@ class DepthFirst {
   size_t base_depth_ = 0;
   int fixed_ = 0;  // nodes of the job's prefix: nothing more is tried there
   bool stopped_ = false;
+  // With somebody outside: hashes of what each step of the schedule did, and
+  // whether the world is further down than the stack.
+  std::vector<uint64_t> hashes_;
+  bool stale_ = false;
 };
 
 }  // namespace mmfault::explore

@@ -34,6 +34,18 @@ struct Budget {
   uint64_t steps_per_execution = 100000;
 };
 
+// Somebody outside the world who answers it and cannot be taken back: there,
+// going back is to begin anew and to repeat. A search that does so costs a
+// whole execution for each, and finds out when the same steps are answered
+// differently. Not for searches that merge states.
+struct Outside {
+  // Back to the search's start, those outside too. False: they cannot, and the
+  // search ends.
+  std::function<bool()> rewind;
+  // After each step: answers whatever waits for an answer. False as above.
+  std::function<bool()> answer;
+};
+
 struct SearchOptions {
   Budget budget;
   // Reference counts commute while they stay away from zero.
@@ -41,8 +53,9 @@ struct SearchOptions {
   // BoundedSearch and FullSearch: at most this many preemptions per execution;
   // -1: any number.
   int preemption_bound = -1;
-  uint64_t seed = 1;  // random engines
-  int depth = 3;      // PCT: the bug depth to aim at
+  uint64_t seed = 1;                 // random engines
+  int depth = 3;                     // PCT: the bug depth to aim at
+  const Outside* outside = nullptr;  // depth-first engines; null: undo
 };
 
 // How one execution ended.
@@ -60,6 +73,9 @@ enum class Outcome : uint8_t {
   kSteps,        // cut by its number of steps
   kStopped,      // the visitor had enough
   kUnsupported,  // more tasks than a search can follow
+  kOutside,      // somebody outside could not go on
+  // Somebody outside answered the same steps differently.
+  kNondeterministic,
 };
 std::string_view OutcomeName(Outcome outcome);
 
@@ -71,6 +87,7 @@ struct SearchResult {
   uint64_t states = 0;      // stateful search: different ones
   uint64_t max_depth = 0;   // longest execution, in steps
   uint64_t estimate = 0;    // DPOR, when cut: executions in the whole tree
+  uint64_t diverged = 0;    // kNondeterministic: the step, from 1
 };
 
 // One execution as it was. Valid in the visitor only.

@@ -49,28 +49,6 @@ v1::AttachResponse Refusal(int64_t tag, const absl::Status& status) {
   return response;
 }
 
-// Admits an answer. The callback's own range is dropped in the step in which
-// the callback returns, where the device also counts the invalidation; any
-// other was dropped by the device while its callback was under way.
-void AdmitRecorded(scenario::Machine* machine,
-                   const device::pending_callback& callback,
-                   const v1::Capsule::RecordedAnswer& recorded) {
-  sched::World::Scope scope(&machine->world());
-  device::device* dev = callback.dev;
-  device::CallbackAnswer answer;
-  answer.rc = recorded.rc();
-  answer.slept = recorded.slept();
-  answer.missing = recorded.missing();
-  for (const v1::AddressRange& range : recorded.dropped()) {
-    if (range.start() == callback.start && range.end() == callback.end) {
-      answer.dropped_range = true;
-    } else {
-      device::DropNow(dev, range.start(), range.end());
-    }
-  }
-  CHECK(device::AdmitAnswer(&machine->world(), callback.number, answer));
-}
-
 }  // namespace
 
 RunClients::RunClients(std::string run, const RunPlan& plan,
@@ -396,19 +374,9 @@ absl::Status RunClients::Answer(scenario::Machine* machine) {
 void RunClients::Admit(scenario::Machine* machine,
                        const device::pending_callback& callback,
                        const Outstanding& outstanding) {
-  v1::Capsule::RecordedAnswer recorded;
-  recorded.set_callback_number(static_cast<int64_t>(callback.number));
-  recorded.set_rc(outstanding.ack.rc());
-  recorded.set_slept(outstanding.ack.slept());
-  *recorded.mutable_dropped() = outstanding.ack.dropped();
-  if (outstanding.ack.dropped_range()) {
-    v1::AddressRange& range = *recorded.add_dropped();
-    range.set_start(callback.start);
-    range.set_end(callback.end);
-  }
+  v1::Capsule::RecordedAnswer recorded =
+      RecordOf(*machine, callback, outstanding.ack);
   recorded.set_missing(!outstanding.acked);
-  recorded.set_step(
-      static_cast<int64_t>(machine->world().state().step_count.get()));
   AdmitRecorded(machine, callback, recorded);
   answers_.push_back(std::move(recorded));
 }
@@ -445,26 +413,6 @@ void RunClients::Finish(v1::AttachResponse::Goodbye::Cause cause) {
     client.stream->Send(response);
     client.stream->End(absl::OkStatus());
   }
-}
-
-absl::Status AnswerFromRecord(scenario::Machine* machine,
-                              const Answers& answers) {
-  const device::pending_callback* first =
-      device::FirstPending(&machine->world());
-  CHECK(first != nullptr);
-  const auto number = static_cast<int64_t>(first->number);
-  const auto it = std::find_if(
-      answers.begin(), answers.end(),
-      [number](const auto& a) { return a.callback_number() == number; });
-  if (it == answers.end()) {
-    return base::InvalidFieldError(
-        "capsule", "CAPSULE_UNREADABLE",
-        "the answer to callback " + std::to_string(number) +
-            " is not recorded; the execution was another one",
-        {{"format_version", "1"}});
-  }
-  AdmitRecorded(machine, *first, *it);
-  return absl::OkStatus();
 }
 
 }  // namespace mmfault::host

@@ -38,14 +38,12 @@
 #include "absl/status/status.h"
 #include "mmfault/v1/notifier_service.pb.h"
 #include "mmfault/v1/scenario.pb.h"
+#include "server/host/recorded_answer.h"
 #include "server/host/remote_session.h"
 #include "server/host/run_plan.h"
 #include "server/scenario/machine.h"
 
 namespace mmfault::host {
-
-// What clients answered in one schedule, in order of the callbacks' numbers.
-using Answers = std::vector<v1::Capsule::RecordedAnswer>;
 
 class RunClients : public RemoteSession {
  public:
@@ -146,13 +144,6 @@ class RunClients : public RemoteSession {
   std::map<int64_t, Outstanding> outstanding_;  // by the world's number
   Answers answers_;
 };
-
-// Answers a machine from a record instead of from clients.
-//
-// Errors: INVALID_ARGUMENT (CAPSULE_UNREADABLE): an answer that is needed is
-// not recorded.
-absl::Status AnswerFromRecord(scenario::Machine* machine,
-                              const Answers& answers);
 
 }  // namespace mmfault::host
 

@@ -105,6 +105,10 @@ class Case : public MachineListener {
                                            const explore::Visitor& visitor);
   explore::SearchResult SearchAuto(explore::SearchOptions options,
                                    const explore::Visitor& visitor);
+  explore::SearchResult SearchOutside(std::string_view engine,
+                                      const explore::SearchOptions& options,
+                                      const explore::Visitor& visitor);
+  explore::Outside OutsideOf(const Execution& execution, uint32_t* rule);
   explore::SearchOptions SearchOptionsOf() const;
   bool OnEnd(explore::End end, const explore::Schedule& schedule,
              const v1::FaultRule* swept, int64_t hit);
@@ -137,7 +141,10 @@ class Case : public MachineListener {
   int32_t sweep_ = 0;  // the one under way, from 1
   bool swept_fired_ = false;
   bool cancelled_ = false;
-  uint64_t length_ = 0;  // steps of an execution, as measured; pct
+  bool has_outside_ = false;     // somebody outside answers: no undo
+  explore::Outside outside_;     // exhaustive searches
+  absl::Status outside_status_;  // why they could not go on
+  uint64_t length_ = 0;          // steps of an execution, as measured; pct
   // Exhaustive searches: executions whose story is told when the search is
   // over, and what ended.
   struct Pending {

@@ -9,6 +9,7 @@
 #include "server/base/error.h"
 #include "server/base/prng.h"
 #include "server/base/status_macros.h"
+#include "server/device/remote.h"
 #include "server/scenario/case.h"
 
 namespace mmfault::scenario {
@@ -33,7 +34,10 @@ v1::ExploreReport::Outcome ToProto(explore::Outcome outcome) {
     case explore::Outcome::kStopped:
       return v1::ExploreReport::OUTCOME_DECIDED;
     case explore::Outcome::kUnsupported:
+    case explore::Outcome::kOutside:
       return v1::ExploreReport::OUTCOME_STOPPED;
+    case explore::Outcome::kNondeterministic:
+      return v1::ExploreReport::OUTCOME_NONDETERMINISTIC;
   }
   return v1::ExploreReport::OUTCOME_UNSPECIFIED;
 }
@@ -46,6 +50,7 @@ void Add(const SearchResult& part, SearchResult* sum) {
   sum->states = std::max(sum->states, part.states);
   sum->max_depth = std::max(sum->max_depth, part.max_depth);
   sum->estimate = part.estimate;
+  sum->diverged = part.diverged;
 }
 
 }  // namespace
@@ -64,6 +69,7 @@ SearchOptions Case::SearchOptionsOf() const {
     options.budget.executions = static_cast<uint64_t>(options_.schedule_count);
   }
   options.preemption_bound = -1;
+  options.outside = has_outside_ ? &outside_ : nullptr;
   return options;
 }
 
@@ -77,7 +83,10 @@ SearchResult Case::SearchBounds(const SearchOptions& options,
   for (int bound = 0; bound <= most; ++bound) {
     SearchOptions bounded = options;
     bounded.preemption_bound = bound;
-    Add(explore::BoundedSearch(&machine_->world(), bounded, visitor), &sum);
+    Add(has_outside_
+            ? explore::FullSearch(&machine_->world(), bounded, visitor)
+            : explore::BoundedSearch(&machine_->world(), bounded, visitor),
+        &sum);
     if (sum.outcome != explore::Outcome::kComplete) {
       break;
     }
@@ -123,10 +132,57 @@ SearchResult Case::SearchOnSharedCpus(SearchOptions options,
   return explore::BoundedSearch(&machine_->world(), options, visitor);
 }
 
+// Those that need no undo and merge no states.
+SearchResult Case::SearchOutside(std::string_view engine,
+                                 const SearchOptions& options,
+                                 const explore::Visitor& visitor) {
+  sched::World* world = &machine_->world();
+  v1::ExploreReport* report = result_.mutable_explore();
+  report->set_strategy(engine == "auto" ? "dpor" : std::string(engine));
+  if (engine == "auto") {
+    report->set_reason("a notifier outside answers: executions are repeated");
+  }
+  if (engine == "bounded") {
+    return SearchBounds(options, visitor);
+  }
+  if (world->options().cpu_count != 0) {
+    return explore::FullSearch(world, options, visitor);
+  }
+  return engine == "dfs" ? explore::SleepSetSearch(world, options, visitor)
+                         : explore::DporSearch(world, options, visitor);
+}
+
+// How those outside begin anew and answer; what they could not do is kept.
+explore::Outside Case::OutsideOf(const Execution& execution, uint32_t* rule) {
+  explore::Outside outside;
+  outside.rewind = [this, &execution, rule] {
+    DisarmSwept(*rule);
+    machine_->world().Restore(start_);
+    const absl::StatusOr<uint32_t> armed = ArmSwept(execution);
+    outside_status_ = armed.status();
+    if (outside_status_.ok() && options_.on_reset) {
+      outside_status_ = options_.on_reset(machine_.get(), execution.seed);
+    }
+    *rule = armed.ok() ? *armed : 0;
+    return outside_status_.ok();
+  };
+  outside.answer = [this] {
+    while (outside_status_.ok() &&
+           device::FirstPending(&machine_->world()) != nullptr) {
+      outside_status_ = ResolveHeld(sched::RunStop::kOutside);
+    }
+    return outside_status_.ok();
+  };
+  return outside;
+}
+
 SearchResult Case::Search(std::string_view engine,
                           const explore::Visitor& visitor) {
   const SearchOptions options = SearchOptionsOf();
   sched::World* world = &machine_->world();
+  if (has_outside_) {
+    return SearchOutside(engine, options, visitor);
+  }
   if (world->options().cpu_count != 0 && engine != "bounded") {
     return SearchOnSharedCpus(options, visitor);
   }
@@ -200,14 +256,23 @@ bool Case::OnEnd(explore::End end, const explore::Schedule& schedule,
       report->set_first_violation_execution(result_.schedule_count());
     }
     std::vector<trace::Violation> fresh = FreshViolations();
-    if (!fresh.empty()) {
+    if (!fresh.empty() && has_outside_) {
+      // Their answers are at hand now and not when the search is over.
+      Execution execution;
+      execution.seed = options_.seed;
+      execution.schedule = &schedule;
+      execution.swept = swept;
+      execution.hit = hit;
+      outside_status_ = KeepViolations(execution, fresh);
+    } else if (!fresh.empty()) {
       pending_.push_back({schedule, swept, hit, std::move(fresh)});
     }
   }
   if (options_.progress && result_.schedule_count() % kProgressEvery == 0) {
     cancelled_ = !options_.progress(result_.schedule_count(), 0);
   }
-  return !(swept == nullptr ? MayStop() : cancelled_);
+  const bool enough = swept == nullptr ? MayStop() : cancelled_;
+  return !enough && outside_status_.ok();
 }
 
 void Case::NoteSearch(const SearchResult& found) {
@@ -228,7 +293,14 @@ void Case::NoteSearch(const SearchResult& found) {
       static_cast<int64_t>(terminal_states_.size()));
   report->set_estimated_execution_count(static_cast<int64_t>(found.estimate));
   result_.set_step_count(report->step_count());
+  if (found.outcome == explore::Outcome::kNondeterministic) {
+    report->set_reason(
+        "the steps up to " + std::to_string(found.diverged) +
+        " were repeated and came out differently: a notifier that is not in "
+        "this process answers from more than it was told since the reset");
+  }
   if (found.outcome == explore::Outcome::kExecutions ||
+      found.outcome == explore::Outcome::kNondeterministic ||
       found.outcome == explore::Outcome::kSteps ||
       found.outcome == explore::Outcome::kUnsupported) {
     tally_.NoteCut();
@@ -245,7 +317,8 @@ absl::Status Case::RunExhaustive(const v1::FaultRule* swept, int64_t hit,
   execution.seed = options_.seed;
   execution.swept = swept;
   execution.hit = hit;
-  ASSIGN_OR_RETURN(const uint32_t rule, ArmSwept(execution));
+  ASSIGN_OR_RETURN(uint32_t rule, ArmSwept(execution));
+  outside_ = OutsideOf(execution, &rule);
   const SearchResult found = Search(
       scenario_.explore().strategy(),
       [&](sched::World* /*world*/, explore::End end,
@@ -257,6 +330,7 @@ absl::Status Case::RunExhaustive(const v1::FaultRule* swept, int64_t hit,
         return OnEnd(end, schedule, swept, hit);
       });
   DisarmSwept(rule);
+  RETURN_IF_ERROR(outside_status_);
   NoteSearch(found);
   for (const Pending& pending : pending_) {
     execution.schedule = &pending.schedule;

@@ -58,6 +58,11 @@ std::string Case::ReplayLine(const Execution& execution) const {
   const std::string& strategy = scenario_.explore().strategy();
   const std::string of =
       " " + file + " --protocol " + std::string(protocol_.id);
+  if (execution.schedule != nullptr && has_outside_) {
+    // What they answered is in the capsule; a line can only search again.
+    return "mmfault explore" + of + " --strategy " + strategy +
+           (options_.all_remote ? " --remote" : "");
+  }
   if (execution.schedule != nullptr) {
     std::string line = "mmfault replay" + of;
     for (const std::string& mutant : scenario_.mutants()) {
@@ -142,6 +147,8 @@ absl::StatusOr<Story> TellStory(const v1::Scenario& scenario,
   options.step_budget = story_options.step_budget;
   options.all_remote = story_options.all_remote;
   options.answer = story_options.answer;
+  options.on_reset = story_options.on_reset;
+  options.one_schedule = true;
   ASSIGN_OR_RETURN(std::unique_ptr<Case> made,
                    Case::Make(scenario, protocol, options));
   Execution execution;

@@ -69,12 +69,12 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
     }
     world.max_map_count = std::max(world.max_map_count, vmas + 1);
   }
-  if (!explore::IsRandomStrategy(scenario.explore().strategy()) &&
+  if (scenario.explore().strategy() == "stateful" && !options.one_schedule &&
       HasRemote(scenario, options)) {
     return base::MakeError(
         absl::StatusCode::kFailedPrecondition, "REMOTE_NOT_UNDOABLE",
-        "a search of every interleaving goes back by undo, which a remote "
-        "notifier cannot: use random, pct or pos",
+        "a search by states goes back by undo and compares them, which a "
+        "remote notifier's cannot be: use auto, dpor, dfs or bounded",
         {{"strategy", scenario.explore().strategy()}});
   }
   std::unique_ptr<Case> made(new Case(scenario, protocol, options));
@@ -87,6 +87,7 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
   made->start_ = made->machine_->world().Save();
   made->start_step_ = made->machine_->world().state().step_count;
   made->expectations_ = ExpectationsFor(scenario, protocol);
+  made->has_outside_ = HasRemote(scenario, options);
   return made;
 }
 
@@ -182,6 +183,9 @@ absl::Status Case::MeasureLength() {
   }
   machine_->world().Restore(start_);
   const uint64_t begin = machine_->world().state().step_count;
+  if (options_.on_reset) {
+    RETURN_IF_ERROR(options_.on_reset(machine_.get(), 1));
+  }
   sched::UniformStrategy strategy(1);
   RETURN_IF_ERROR(RunUntilOver(&strategy).status());
   length_ = std::max<uint64_t>(1, machine_->world().state().step_count - begin);

@@ -71,6 +71,7 @@ struct CaseOptions {
   bool exhaust = false;        // go on after every expectation is decided
   bool all_remote = false;
   Bounds bounds;               // what a scenario may set up
+  bool one_schedule = false;   // no search: a story
   int64_t max_violations = 8;  // kept in the result, one per checker first
   AnswerFn answer;             // required when a notifier is remote
   // Called before each schedule of a case with remote notifiers, after the
@@ -113,6 +114,8 @@ struct StoryOptions {
   int64_t step_budget = 0;  // as in CaseOptions
   bool all_remote = false;
   AnswerFn answer;
+  // As in CaseOptions; null where answers are a record.
+  std::function<absl::Status(Machine* machine, uint64_t seed)> on_reset;
 };
 
 struct Story {
