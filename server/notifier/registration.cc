@@ -80,6 +80,10 @@ Task<int> Unregister(const Protocol& protocol, mmu_notifier* mn,
   CheckReturn(before, protocol.unregister_errors, rc, mm);
   CheckSignalBound(protocol, mm);
   if (rc == 0) {
+    // From here on no callback may come: a step, so that the search tries every
+    // order against those under way.
+    co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
+                            mn->object.key(), "mmu_notifier_unregister"}};
     EndRegistration(mn);
   } else if (before.hashed && hlist_unhashed(mn->hlist)) {
     ReportHere(Checker::kErrorLeavesState, Cause::kStateChangedByError,

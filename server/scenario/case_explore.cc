@@ -79,6 +79,7 @@ SearchResult Case::SearchBounds(const SearchOptions& options,
   const int most = scenario_.explore().preemption_bound() > 0
                        ? scenario_.explore().preemption_bound()
                        : kDefaultBound;
+  v1::ExploreReport* report = result_.mutable_explore();
   SearchResult sum;
   for (int bound = 0; bound <= most; ++bound) {
     SearchOptions bounded = options;
@@ -87,13 +88,17 @@ SearchResult Case::SearchBounds(const SearchOptions& options,
             ? explore::FullSearch(&machine_->world(), bounded, visitor)
             : explore::BoundedSearch(&machine_->world(), bounded, visitor),
         &sum);
+    if (report->first_violation_execution() != 0 && report->reason().empty()) {
+      report->set_reason("the first violation needs " + std::to_string(bound) +
+                         " preemptions");
+    }
     if (sum.outcome != explore::Outcome::kComplete) {
       break;
     }
   }
-  if (sum.outcome == explore::Outcome::kComplete) {
-    result_.mutable_explore()->set_reason(
-        "complete for at most " + std::to_string(most) + " preemptions");
+  if (report->reason().empty() && sum.outcome == explore::Outcome::kComplete) {
+    report->set_reason("complete for at most " + std::to_string(most) +
+                       " preemptions");
   }
   return sum;
 }

@@ -59,6 +59,9 @@ Task<> UnlinkAndReleaseEach(mmu_notifier_mm* nm, mm_struct* mm) {
 // too many (P16) where the original would follow the poison.
 Task<> UnlinkAndRelease(mmu_notifier* mn, mm_struct* mm) {
   mmu_notifier_mm* nm = NotifierMmOf(mm);
+  // An mm that nobody ever registered on has none (P17).
+  co_await kernel::BugOn{nm == nullptr, trace::Checker::kNoUseAfterFree,
+                         trace::Cause::kNullDereference, mn->object.key()};
   co_await kernel::spin_lock(&nm->lock, "mmu_notifier_unregister");
   if (hlist_unhashed(mn->hlist)) {
     co_await kernel::spin_unlock(&nm->lock, "mmu_notifier_unregister");

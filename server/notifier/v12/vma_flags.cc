@@ -48,6 +48,9 @@ Task<int> LockClassFlagged(mm_struct* mm, RmapClass rmap_class) {
 // anon_vma or the mapping; and the answer that one of a VMA "can't prevent
 // taking the same lock twice on two different vmas".
 Task<int> LockClassNaively(mm_struct* mm, RmapClass rmap_class) {
+  if (SkipsRmapClass(rmap_class)) {
+    co_return 0;
+  }
   vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_lock");
   while (vma != nullptr) {
     const bool signal = co_await kernel::signal_pending_current("mm_lock");

@@ -85,6 +85,9 @@ Task<> mmu_notifier_release(mm_struct* mm, const Rules& rules) {
 Task<> UnlinkAndRelease(mmu_notifier* mn, mm_struct* mm) {
   constexpr const char* kWhere = "mmu_notifier_unregister";
   mmu_notifier_mm* nm = NotifierMmOf(mm);
+  // An mm that nobody ever registered on has none (P17).
+  co_await kernel::BugOn{nm == nullptr, trace::Checker::kNoUseAfterFree,
+                         trace::Cause::kNullDereference, mn->object.key()};
   co_await kernel::srcu_read_lock(&nm->srcu, kWhere);
   co_await kernel::spin_lock(&nm->lock, kWhere);
   const bool listed = !hlist_unhashed(mn->hlist);
