@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "faults/points.h"
 #include "faults/term.h"
 
 namespace mmfault::faults {
@@ -43,8 +44,13 @@ class DecisionSource {
  public:
   virtual ~DecisionSource() = default;
 
-  // Counters for a rule that is being armed: hits and fires, both 0.
-  virtual CounterId NewCounter() = 0;
+  // Counters for a rule that is being armed on the point: hits and fires, both
+  // 0. Given back when nobody asks about it any more.
+  virtual CounterId NewCounter(Point point) = 0;
+  virtual void FreeCounter(CounterId counter) = 0;
+
+  // The rules of a point are about to change.
+  virtual void BeforeChange(Point /*point*/) {}
 
   // Adds one hit and returns the new count, from 1.
   virtual uint64_t CountHit(CounterId counter) = 0;

@@ -7,12 +7,14 @@
 #include <optional>
 #include <utility>
 
+#include "faults/draw_scope.h"
+
 namespace mmfault::faults {
 namespace {
 
-// Rules draw apart from each other, and so do the terms of one.
+// The terms of a rule draw apart.
 uint64_t DrawScope(const Rule& rule, size_t index) {
-  return uint64_t{rule.id} << 32 | index;
+  return rule.draw_scope + index;
 }
 
 bool AdmitsPlace(const Rule& rule, const PointPlace& place) {
@@ -31,63 +33,134 @@ bool AdmitsPass(const Rule& rule, const PointContext& context) {
          AdmitsPlace(rule, context.place);
 }
 
+// Without filters and conditions, so that every pass is a hit of all its terms.
+bool CountsEveryPass(const Rule& rule) {
+  return rule.task < 0 && rule.mm == 0 && rule.notifier == 0 &&
+         rule.events == 0 && rule.end == 0 && rule.operation == 0 &&
+         rule.client == 0 &&
+         std::all_of(
+             rule.terms.begin(), rule.terms.end(),
+             [](const Term& term) { return term.conditions.empty(); });
+}
+
+// Hits after `hits` before the next one that `when` names.
+uint64_t QuietHits(const When& when, uint64_t hits) {
+  if (hits >= when.last) {
+    return kForEver;
+  }
+  uint64_t quiet = 0;
+  if (hits + 1 < when.first) {
+    quiet = when.first - hits - 1;
+  } else if (const uint64_t into = (hits + 1 - when.first) % when.step;
+             into != 0) {
+    quiet = when.step - into;
+  }
+  return quiet > when.last - hits - 1 ? kForEver : quiet;
+}
+
 }  // namespace
 
+uint64_t Registry::NewDrawScope(const Rule& rule) const {
+  const uint64_t said = HashOf(rule);
+  for (uint64_t twin = 0;; ++twin) {
+    const uint64_t scope = DrawScopeOf(said, twin);
+    const std::vector<const Rule*>& others = RulesAt(rule.point);
+    if (std::none_of(others.begin(), others.end(), [scope](const Rule* other) {
+          return other->draw_scope == scope;
+        })) {
+      return scope;
+    }
+  }
+}
+
 uint32_t Registry::Arm(Rule rule) {
+  source_->BeforeChange(rule.point);
   rule.id = next_id_++;
-  rule.counter = source_->NewCounter();
+  rule.counter = source_->NewCounter(rule.point);
   rule.term_counters.clear();
   for (Term& term : rule.terms) {
     term.when.step = std::max<uint64_t>(term.when.step, 1);  // it divides
-    rule.term_counters.push_back(source_->NewCounter());
+    rule.term_counters.push_back(source_->NewCounter(rule.point));
   }
-  armed_[static_cast<size_t>(rule.point)].store(1, std::memory_order_relaxed);
-  rules_.push_back(std::move(rule));
-  return rules_.back().id;
+  rule.draw_scope = NewDrawScope(rule);
+  const auto point = static_cast<size_t>(rule.point);
+  const uint32_t id = rule.id;
+  at_[point].push_back(&rules_.emplace(id, std::move(rule)).first->second);
+  armed_[point].store(1, std::memory_order_relaxed);
+  return id;
 }
 
 bool Registry::Disarm(uint32_t id) {
-  const auto it = std::find_if(rules_.begin(), rules_.end(),
-                               [id](const Rule& r) { return r.id == id; });
+  const auto it = rules_.find(id);
   if (it == rules_.end()) {
     return false;
   }
-  const Point point = it->point;
-  Retire(*it);
+  const auto point = static_cast<size_t>(it->second.point);
+  source_->BeforeChange(it->second.point);
+  std::erase(at_[point], &it->second);
+  armed_[point].store(at_[point].empty() ? 0 : 1, std::memory_order_relaxed);
+  Retire(std::move(it->second));
   rules_.erase(it);
-  const bool left =
-      std::any_of(rules_.begin(), rules_.end(),
-                  [point](const Rule& r) { return r.point == point; });
-  armed_[static_cast<size_t>(point)].store(left ? 1 : 0,
-                                           std::memory_order_relaxed);
   return true;
 }
 
 void Registry::DisarmAll() {
-  for (const Rule& rule : rules_) {
-    Retire(rule);
-  }
-  rules_.clear();
-  for (auto& flag : armed_) {
-    flag.store(0, std::memory_order_relaxed);
+  while (!rules_.empty()) {
+    Disarm(rules_.rbegin()->first);
   }
 }
 
-void Registry::Retire(const Rule& rule) {
+void Registry::Retire(Rule rule) {
   if (rule.silent || source_->Fires(rule.counter) == 0) {
+    FreeCounters(rule);
     return;
   }
-  retired_.push_back(rule);
+  retired_.push_back(std::move(rule));
   if (retired_.size() > kMaxRetired) {
+    FreeCounters(retired_.front());
     retired_.pop_front();
   }
+}
+
+void Registry::FreeCounters(const Rule& rule) {
+  for (const CounterId counter : rule.term_counters) {
+    source_->FreeCounter(counter);
+  }
+  source_->FreeCounter(rule.counter);
+}
+
+uint64_t Registry::QuietPasses(Point point) const {
+  uint64_t quiet = kForEver;
+  for (const Rule* rule : RulesAt(point)) {
+    quiet = std::min(quiet, QuietPasses(*rule));
+    if (quiet == 0) {
+      break;
+    }
+  }
+  return quiet;
+}
+
+uint64_t Registry::QuietPasses(const Rule& rule) const {
+  if (!CountsEveryPass(rule)) {
+    return 0;
+  }
+  uint64_t quiet = kForEver;
+  for (size_t i = 0; i < rule.terms.size(); ++i) {
+    const Term& term = rule.terms[i];
+    const CounterId counter = rule.term_counters[i];
+    if (term.probability_ppm != 0 && source_->Fires(counter) < term.times) {
+      quiet = std::min(quiet, QuietHits(term.when, source_->Hits(counter)));
+    }
+  }
+  return quiet;
 }
 
 Action Registry::Evaluate(Point point, const PointContext& context,
                           uint32_t* acting) {
   Action action;
-  for (const Rule& rule : rules_) {
-    if (rule.point != point || !AdmitsPass(rule, context)) {
+  for (const Rule* at : RulesAt(point)) {
+    const Rule& rule = *at;
+    if (!AdmitsPass(rule, context)) {
       continue;
     }
     source_->CountHit(rule.counter);
@@ -162,12 +235,8 @@ bool Registry::Accepts(const Rule& rule, size_t index, uint64_t hit) const {
 }
 
 const Rule* Registry::Find(uint32_t id) const {
-  for (const Rule& rule : rules_) {
-    if (rule.id == id) {
-      return &rule;
-    }
-  }
-  return nullptr;
+  const auto it = rules_.find(id);
+  return it == rules_.end() ? nullptr : &it->second;
 }
 
 const Rule* Registry::FindAny(uint32_t id) const {

@@ -14,6 +14,10 @@
 // term that declines falls through to the next; one that matches ends the
 // rule's turn, and `off` is a match at which nothing happens.
 //
+// A draw is a hash of the world's seed, the point, what the rule says, the
+// term's place in it and the hit: no draw depends on which others were made, on
+// other rules, or on the schedule but through the hit.
+//
 // A term's `when` counts the passes that the rule's filter and the term's
 // conditions admit, whatever the other terms and rules do: hit 5 is hit 5.
 //
@@ -27,6 +31,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <vector>
 
 #include "faults/decision_source.h"
@@ -49,7 +54,9 @@ struct Rule {
   uint32_t client = 0;     // whose calls the task runs
   std::vector<Term> terms = {};  // trigger/rule.h makes them from text
   bool silent = false;           // a breakpoint: not told of as a fault
-  // Filled by Arm().
+  // Filled by Arm(). `draw_scope` is made of what the rule says, and tells it
+  // from others that say the same: what was armed before changes no draw.
+  uint64_t draw_scope = 0;
   uint32_t id = 0;
   CounterId counter = 0;  // passes that the filter admits; actions but `off`
   std::vector<CounterId> term_counters = {};
@@ -76,7 +83,17 @@ class Registry {
   Action Evaluate(Point point, const PointContext& context,
                   uint32_t* acting = nullptr);
 
-  const std::vector<Rule>& rules() const { return rules_; }
+  // How many passes of the point, from here on, are sure to do nothing but
+  // count one hit for every rule and term there; 0 when the next one may, or
+  // when it depends on the pass.
+  uint64_t QuietPasses(Point point) const;
+
+  // By id, which is in the order of arming.
+  const std::map<uint32_t, Rule>& rules() const { return rules_; }
+  // Those of a point, in that order.
+  const std::vector<const Rule*>& RulesAt(Point point) const {
+    return at_[static_cast<size_t>(point)];
+  }
   const Rule* Find(uint32_t id) const;
   // The same, or one that acted and was disarmed since. Null: it never acted,
   // or kMaxRetired others have been disarmed after it.
@@ -90,10 +107,14 @@ class Registry {
   bool Admits(const Term& term, const PointContext& context) const;
   bool Accepts(const Rule& rule, size_t index, uint64_t hit) const;
 
-  void Retire(const Rule& rule);
+  uint64_t QuietPasses(const Rule& rule) const;
+  uint64_t NewDrawScope(const Rule& rule) const;
+  void Retire(Rule rule);
+  void FreeCounters(const Rule& rule);
 
   DecisionSource* source_;
-  std::vector<Rule> rules_;
+  std::map<uint32_t, Rule> rules_;
+  std::array<std::vector<const Rule*>, kPointCount> at_;
   std::deque<Rule> retired_;  // disarmed ones that had acted, newest last
   uint32_t next_id_ = 1;
   std::array<std::atomic<uint8_t>, kPointCount> armed_ = {};

@@ -23,7 +23,7 @@ packages_of() {
     test) echo git openssl python3-grpcio python3-protobuf libxml2-utils ;;
     lint) echo git clang-format-19 clang-tidy-19 clang-tools-19 ;;
     proto) echo npm ;;
-    bench) echo spin ;;
+    bench) echo spin libfiu-dev ;;
     container)
       # iptables publishes ports; the last line makes a base image and checks.
       echo podman runc netavark aardvark-dns iptables slirp4netns uidmap \

@@ -29,11 +29,9 @@ std::string Canonical(const std::string& trigger) {
 PointCounts CountsAt(scenario::Machine& machine, faults::Point point) {
   PointCounts counts;
   const faults::DecisionSource& source = machine.world().decisions();
-  for (const faults::Rule& rule : machine.world().faults().rules()) {
-    if (rule.point == point) {
-      counts.hits = std::max(counts.hits, source.Hits(rule.counter));
-      counts.fires += source.Fires(rule.counter);
-    }
+  for (const faults::Rule* rule : machine.world().faults().RulesAt(point)) {
+    counts.hits = std::max(counts.hits, source.Hits(rule->counter));
+    counts.fires += source.Fires(rule->counter);
   }
   return counts;
 }

@@ -77,12 +77,15 @@ Disarmed HostedWorld::StopFaults(const std::string& client) {
     return gone;
   }
   const sched::World::Scope scope(&world());
-  const std::vector<faults::Rule> rules = world().faults().rules();
-  for (const faults::Rule& rule : rules) {
+  std::vector<uint32_t> rules;
+  for (const auto& [id, rule] : world().faults().rules()) {
     if (!rule.silent) {
-      world().faults().Disarm(rule.id);
-      gone.resumed += kernel::ResumeHeldBy(&world(), rule.id);
+      rules.push_back(id);
     }
+  }
+  for (const uint32_t id : rules) {
+    world().faults().Disarm(id);
+    gone.resumed += kernel::ResumeHeldBy(&world(), id);
   }
   AllowSteps(0);
   return gone;

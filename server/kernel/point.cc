@@ -84,22 +84,29 @@ int Apply(const faults::Action& action, uint32_t mm) {
 }  // namespace
 
 int InjectHere(faults::Point point, uint32_t mm) {
-  if (!ThisWorld()->faults().armed(point)) [[likely]] {
+  if (!ThisWorld()->faults().armed(point) || ThisWorld()->PassQuietly(point))
+      [[likely]] {
     return 0;
   }
   uint32_t rule = 0;
   return Apply(ThisWorld()->EvaluatePoint(point, {.mm = mm}, &rule), mm);
 }
 
-void FaultPoint::Evaluate(faults::Point point,
-                          const faults::PointPlace& place) {
+void FaultPoint::Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
+                          uint32_t event, uint64_t start, uint64_t end) {
   const faults::Action action =
-      ThisWorld()->EvaluatePoint(point, place, &rule_);
+      ThisWorld()->EvaluatePoint(point,
+                                 {.mm = mm,
+                                  .notifier = notifier,
+                                  .event = event,
+                                  .start = start,
+                                  .end = end},
+                                 &rule_);
   point_ = point;
   hold_ = action.kind == faults::ActionKind::kHold;
   ready_ = !hold_ && action.kind != faults::ActionKind::kYield;
   yields_ = static_cast<uint32_t>(std::max<int64_t>(action.arg, 1));
-  error_ = ready_ ? Apply(action, place.mm) : 0;
+  error_ = ready_ ? Apply(action, mm) : 0;
   if (hold_) {
     ThisWorld()->RequestStop();
   }

@@ -166,11 +166,16 @@ class [[nodiscard]] FaultPoint {
   explicit FaultPoint(faults::Point point, uint32_t mm = 0)
       : FaultPoint(point, faults::PointPlace{.mm = mm}) {}
   FaultPoint(faults::Point point, const faults::PointPlace& place) {
-    if (!ThisWorld()->faults().armed(point)) [[likely]] {
+    sched::World* world = ThisWorld();
+    if (!world->faults().armed(point)) [[likely]] {
+      ready_ = true;
+      error_ = 0;
+    } else if (world->PassQuietly(point)) {
       ready_ = true;
       error_ = 0;
     } else {
-      Evaluate(point, place);
+      Evaluate(point, place.mm, place.notifier, place.event, place.start,
+               place.end);
     }
   }
 
@@ -179,8 +184,10 @@ class [[nodiscard]] FaultPoint {
   int await_resume() const noexcept { return error_; }
 
  private:
-  // Sets all members.
-  void Evaluate(faults::Point point, const faults::PointPlace& place);
+  // Sets all members. The parts of the place, and not the place: whose address
+  // is taken is in the frame, and is stored there at disarmed points too.
+  void Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
+                uint32_t event, uint64_t start, uint64_t end);
 
   bool ready_;  // the task goes straight on
   bool hold_;

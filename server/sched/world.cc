@@ -375,6 +375,7 @@ faults::Action World::EvaluatePoint(faults::Point point,
                                     const faults::PointPlace& place,
                                     uint32_t* acting) {
   *acting = 0;
+  SettleQuiet(point);
   TaskRecord* task = current();
   const faults::Action action = faults_.Evaluate(point,
                                                  {.task = current_,
@@ -384,6 +385,9 @@ faults::Action World::EvaluatePoint(faults::Point point,
                                                   .client = task->client,
                                                   .place = place},
                                                  acting);
+  QuietGate& gate = state_->quiet[static_cast<size_t>(point)];
+  gate.quota = faults_.QuietPasses(point);
+  gate.left = static_cast<uint64_t>(gate.quota);
   if (action.kind != faults::ActionKind::kNone) {
     task->faults_fired += 1;
     if (!faults_.Find(*acting)->silent) {

@@ -80,6 +80,14 @@ struct FiredRule {
 };
 inline constexpr int kMaxFiredRules = 16;
 
+// Passes of an armed point at which its rules do nothing but count, known
+// beforehand: `left` of `quota` are still to come, and those that have been are
+// not in the rules' counters yet.
+struct QuietGate {
+  trace::Cell<uint64_t> left;
+  trace::Cell<uint64_t> quota;
+};
+
 // Root of the arena: everything about the machine that is not an object.
 struct WorldState {
   trace::Cell<uint64_t> step_count;
@@ -98,6 +106,7 @@ struct WorldState {
   std::array<trace::Violation, kMaxViolations> violations;
   // By the time they first acted, the newest of them.
   std::array<FiredRule, kMaxFiredRules> fired_rules;
+  std::array<QuietGate, faults::kPointCount> quiet;  // by point
   WaitSet storers;             // tasks whose next step is a buffered store
   trace::Cell<void*> kernel;   // kernel::KernelState
   trace::Cell<void*> machine;  // mm::MmState
@@ -276,6 +285,18 @@ class World : private faults::DecisionSource {
   // Folds a result into the event hash and tells the sink.
   void Emit(trace::Event event);
 
+  // A pass of an armed point that is known to do nothing; false when the point
+  // has to be evaluated.
+  [[gnu::always_inline]] bool PassQuietly(faults::Point point) {
+    QuietGate& gate = state_->quiet[static_cast<size_t>(point)];
+    const uint64_t left = gate.left;
+    if (left == 0) {
+      return false;
+    }
+    gate.left = left - 1;
+    return true;
+  }
+
   // Evaluates an armed point for the running task.
   // `acting` is set to the rule that is the action's reason, 0 for none.
   faults::Action EvaluatePoint(faults::Point point,
@@ -310,7 +331,7 @@ class World : private faults::DecisionSource {
     std::vector<std::vector<std::byte>> frames;
     std::vector<std::byte> heap;
     size_t own_used = 0;  // as Arena::own_used()
-    size_t counter_count = 0;
+    faults::CounterId counter_count = 0;
   };
   Snapshot Save() const;
   void Restore(const Snapshot& snapshot);
@@ -341,11 +362,14 @@ class World : private faults::DecisionSource {
 
  private:
   struct RuleCounter {
-    Object object;
     trace::Cell<uint64_t> hits;
     trace::Cell<uint64_t> fires;
     trace::Cell<uint64_t> last_step;
+    trace::Cell<faults::Point> point;
   };
+  // They come in chunks, so that arming leaves the heap's small blocks to those
+  // who get them when nothing is armed.
+  static constexpr size_t kCountersInChunk = 128;
   struct UndoRecord {
     size_t mark;
     int slot;
@@ -353,7 +377,9 @@ class World : private faults::DecisionSource {
     size_t frame_offset;  // into undo_frames_
   };
 
-  faults::CounterId NewCounter() override;
+  faults::CounterId NewCounter(faults::Point point) override;
+  void FreeCounter(faults::CounterId counter) override;
+  void BeforeChange(faults::Point point) override;
   uint64_t CountHit(faults::CounterId counter) override;
   void CountFire(faults::CounterId counter) override;
   uint64_t Hits(faults::CounterId counter) const override;
@@ -364,6 +390,11 @@ class World : private faults::DecisionSource {
       const faults::PointContext& context) const override;
   uint64_t Draw(uint64_t point, uint64_t scope, uint64_t hit) const override;
 
+  RuleCounter& CounterOf(faults::CounterId counter) const {
+    return counters_[(counter - 1) / kCountersInChunk]
+                    [(counter - 1) % kCountersInChunk];
+  }
+  void SettleQuiet(faults::Point point);
   void NoteFired(uint32_t rule);
   void SaveFrames(int slot);
   void ForgetNewNames();
@@ -382,7 +413,9 @@ class World : private faults::DecisionSource {
   Arena arena_;
   WorldState* state_;
   faults::Registry faults_;
-  std::vector<RuleCounter*> counters_;
+  std::vector<RuleCounter*> counters_;  // chunks
+  faults::CounterId counter_count_ = 0;
+  std::vector<faults::CounterId> free_counters_;
   int current_ = 0;
   uint8_t answer_ = 0;
   // Task slots from here on were never written. The first is what current()

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "server/base/check.h"
 #include "server/sched/world.h"
 
 namespace mmfault::sched {
@@ -89,13 +90,16 @@ World::Snapshot World::Save() const {
   }
   snapshot.heap = Copy(arena_.heap(), arena_.heap_used());
   snapshot.own_used = arena_.own_used();
-  snapshot.counter_count = counters_.size();
+  snapshot.counter_count = counter_count_;
   return snapshot;
 }
 
 void World::Restore(const Snapshot& snapshot) {
   CHECK(undo_steps_.empty());
-  counters_.resize(snapshot.counter_count);
+  counter_count_ = snapshot.counter_count;
+  counters_.resize((counter_count_ + kCountersInChunk - 1) / kCountersInChunk);
+  std::erase_if(free_counters_,
+                [this](faults::CounterId id) { return id > counter_count_; });
   // Of the root block only what this state or the saved one has written: the
   // rest is zero in both, and most of the block, while schedules are short.
   const size_t own_used = std::max(arena_.own_used(), snapshot.own_used);
@@ -123,33 +127,77 @@ uint64_t World::StateHash() const {
   return HashBytes(hash, arena_.heap(), arena_.heap_used());
 }
 
-faults::CounterId World::NewCounter() {
-  counters_.push_back(New<RuleCounter>(trace::ObjType::kNone));
-  return static_cast<faults::CounterId>(counters_.size());
+faults::CounterId World::NewCounter(faults::Point point) {
+  faults::CounterId id = 0;
+  if (!free_counters_.empty()) {
+    id = free_counters_.back();
+    free_counters_.pop_back();
+  } else {
+    if (counter_count_ == counters_.size() * kCountersInChunk) {
+      counters_.push_back(static_cast<RuleCounter*>(
+          arena_.Allocate(kCountersInChunk * sizeof(RuleCounter))));
+      CHECK(counters_.back() != nullptr);
+    }
+    id = ++counter_count_;
+  }
+  RuleCounter& counter = CounterOf(id);
+  counter.hits = 0;
+  counter.fires = 0;
+  counter.last_step = 0;
+  counter.point = point;
+  return id;
+}
+
+void World::FreeCounter(faults::CounterId counter) {
+  free_counters_.push_back(counter);
+}
+
+void World::SettleQuiet(faults::Point point) {
+  QuietGate& gate = state_->quiet[static_cast<size_t>(point)];
+  const uint64_t passed = gate.quota - gate.left;
+  if (passed == 0) {
+    return;
+  }
+  gate.quota = gate.left;
+  for (const faults::Rule* rule : faults_.RulesAt(point)) {
+    CounterOf(rule->counter).hits += passed;
+    for (const faults::CounterId term : rule->term_counters) {
+      CounterOf(term).hits += passed;
+    }
+  }
+}
+
+void World::BeforeChange(faults::Point point) {
+  SettleQuiet(point);
+  QuietGate& gate = state_->quiet[static_cast<size_t>(point)];
+  gate.left = 0;
+  gate.quota = 0;
 }
 
 uint64_t World::CountHit(faults::CounterId counter) {
-  RuleCounter* c = counters_[counter - 1];
-  c->hits += 1;
-  return c->hits;
+  RuleCounter& c = CounterOf(counter);
+  c.hits += 1;
+  return c.hits;
 }
 
 void World::CountFire(faults::CounterId counter) {
-  RuleCounter* c = counters_[counter - 1];
-  c->fires += 1;
-  c->last_step = static_cast<uint64_t>(state_->step_count);
+  RuleCounter& c = CounterOf(counter);
+  c.fires += 1;
+  c.last_step = static_cast<uint64_t>(state_->step_count);
 }
 
 uint64_t World::Hits(faults::CounterId counter) const {
-  return counters_[counter - 1]->hits;
+  const RuleCounter& c = CounterOf(counter);
+  const QuietGate& gate = state_->quiet[static_cast<size_t>(c.point.get())];
+  return c.hits + gate.quota - gate.left;
 }
 
 uint64_t World::Fires(faults::CounterId counter) const {
-  return counters_[counter - 1]->fires;
+  return CounterOf(counter).fires;
 }
 
 uint64_t World::LastFireStep(faults::CounterId counter) const {
-  return counters_[counter - 1]->last_step;
+  return CounterOf(counter).last_step;
 }
 
 uint64_t World::Draw(uint64_t point, uint64_t scope, uint64_t hit) const {

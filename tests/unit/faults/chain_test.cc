@@ -30,10 +30,11 @@ uint64_t DrawAt(uint64_t hit) { return base::Mix64(hit); }
 
 class FakeSource : public DecisionSource {
  public:
-  CounterId NewCounter() override {
+  CounterId NewCounter(Point /*point*/) override {
     counters_.emplace_back();
     return static_cast<CounterId>(counters_.size());
   }
+  void FreeCounter(CounterId id) override { freed_ += id != 0 ? 1 : 0; }
   uint64_t CountHit(CounterId id) override { return ++counters_[id - 1].hits; }
   void CountFire(CounterId id) override { ++counters_[id - 1].fires; }
   uint64_t Hits(CounterId id) const override { return counters_[id - 1].hits; }
@@ -51,6 +52,7 @@ class FakeSource : public DecisionSource {
     const auto it = values.find(variable);
     return it == values.end() ? std::nullopt : std::optional(it->second);
   }
+  size_t freed() const { return freed_; }
   size_t scope_count() const { return scopes_.size(); }
 
   std::map<Variable, int64_t> values;
@@ -61,6 +63,7 @@ class FakeSource : public DecisionSource {
     uint64_t fires = 0;
   };
   std::vector<Counts> counters_;
+  size_t freed_ = 0;
   mutable std::map<uint64_t, int> scopes_;
 };
 
@@ -170,6 +173,41 @@ TEST_F(ChainTest, TermsAndRulesDrawApart) {
   Arm("0%yield");
   Passes(1);
   EXPECT_EQ(source_.scope_count(), 3U);
+}
+
+// What was armed before, or beside it and never acts, changes no draw.
+TEST_F(ChainTest, DrawsDependOnWhatTheRuleSays) {
+  const std::string text = "30%error(ENOMEM)";
+  const uint64_t alone = Arm(text).draw_scope;
+  const uint64_t twin = Arm(text).draw_scope;
+  EXPECT_NE(alone, twin);
+  EXPECT_NE(alone, Arm("31%error(ENOMEM)").draw_scope);
+  registry_.DisarmAll();
+  EXPECT_EQ(source_.freed(), 6U);
+  Arm("0%yield");
+  EXPECT_EQ(Arm(text).draw_scope, alone);
+  EXPECT_EQ(Arm(text).draw_scope, twin);
+}
+
+TEST_F(ChainTest, QuietPassesAreThoseBeforeTheNextAction) {
+  const auto quiet = [this](const std::string& text) {
+    registry_.DisarmAll();
+    Arm(text);
+    return registry_.QuietPasses(kPoint);
+  };
+  EXPECT_EQ(quiet("when=5 yield"), 4U);
+  EXPECT_EQ(quiet("when=5..9+2 yield -> when=3 off"), 2U);
+  EXPECT_EQ(quiet("0%yield"), kForEver);
+  EXPECT_EQ(quiet("1%yield"), 0U);
+  EXPECT_EQ(quiet("if(task==9) yield"), 0U);
+  EXPECT_EQ(quiet("when=2..4+2 1*yield"), 1U);
+  EXPECT_EQ(Passes(2), ".Y");
+  EXPECT_EQ(registry_.QuietPasses(kPoint), kForEver);  // used up
+  EXPECT_EQ(quiet("when=2..5+3 yield"), 1U);
+  Passes(2);
+  EXPECT_EQ(registry_.QuietPasses(kPoint), 2U);
+  Passes(3);
+  EXPECT_EQ(registry_.QuietPasses(kPoint), kForEver);  // behind the last
 }
 
 // --- Against an oracle -----------------------------------------------------

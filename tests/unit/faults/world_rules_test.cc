@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <string>
+#include <vector>
 
 #include "faults/trigger/rule.h"
 #include "server/kernel/point.h"
@@ -86,6 +87,60 @@ TEST(WorldRulesTest, OneActionIsOneFaultForTheTask) {
   world.Run();
   EXPECT_EQ(shared->first_error, 2);
   EXPECT_EQ(task->faults_fired, 2U);
+}
+
+// Passes that are known to do nothing are counted all the same, whoever asks,
+// and whatever is armed and disarmed meanwhile.
+TEST(WorldRulesTest, QuietPassesAreCounted) {
+  EngineWorld world;
+  auto* shared = world.New<Shared>();
+  const uint32_t late = Arm(&world, Point::kKmalloc, "when=12 error(ENOMEM)");
+  const uint32_t never = Arm(&world, Point::kKmalloc, "0%yield");
+  const auto hits = [&](uint32_t id) {
+    return world.get()->decisions().Hits(
+        world.get()->faults().Find(id)->counter);
+  };
+  world.Do(PassFive, shared);
+  EXPECT_EQ(hits(late), 5U);
+  EXPECT_EQ(hits(never), 5U);
+  const uint32_t young = Arm(&world, Point::kKmalloc, "off");
+  EXPECT_EQ(hits(young), 0U);
+  world.Do(PassFive, shared);
+  EXPECT_EQ(hits(late), 10U);
+  EXPECT_EQ(hits(young), 5U);
+  world.get()->faults().Disarm(young);
+  EXPECT_EQ(shared->first_error, 0);
+  world.Do(PassFive, shared);
+  EXPECT_EQ(shared->first_error, 2);
+  EXPECT_EQ(hits(late), 15U);
+  EXPECT_EQ(hits(never), 15U);
+}
+
+// A rule that never acts, or is disarmed, is as good as none.
+TEST(WorldRulesTest, OffIsOff) {
+  const auto hash = [](const std::vector<std::string>& triggers, bool disarm) {
+    EngineWorld world;
+    auto* shared = world.New<Shared>();
+    shared->mm = mm::mm_alloc();
+    std::vector<uint32_t> ids;
+    for (const std::string& trigger : triggers) {
+      ids.push_back(Arm(&world, Point::kKmalloc, trigger));
+    }
+    for (const uint32_t id : ids) {
+      if (disarm) world.get()->faults().Disarm(id);
+    }
+    Arm(&world, Point::kKmalloc, "50%yield(2)");
+    for (int i = 0; i < 8; ++i) {
+      world.Do(PassFive, shared);
+    }
+    world.Do(PutMm, shared);
+    return world.get()->event_hash();
+  };
+  const uint64_t none = hash({}, false);
+  EXPECT_EQ(hash({"0%error(ENOMEM)"}, false), none);
+  EXPECT_EQ(hash({"when=1000 error(ENOMEM)", "0%yield(9)"}, false), none);
+  EXPECT_EQ(hash({"error(ENOMEM)", "50%yield(2)"}, true), none);
+  EXPECT_NE(hash({"when=7 yield"}, false), none);
 }
 
 int32_t ErrorWithMm(const std::string& trigger) {
