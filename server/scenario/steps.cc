@@ -48,7 +48,8 @@ const mm::mm_struct* MmOfStep(const StepSpec* step) {
 // look is a step of its own, and names the count whose end frees the mm.
 sched::Task<> FindMm(const Program* program, const StepSpec* step) {
   const mm::mm_struct* mm = MmOfStep(step);
-  if (mm == nullptr) {
+  // Who registers is told its mm and does not look.
+  if (mm == nullptr || step->kind == StepKind::kRegister) {
     co_return;
   }
   for (uint32_t i = 0; i < program->ref_count; ++i) {
