@@ -31,6 +31,14 @@ sched::Task<> MmLockEntered(mm::mm_struct* mm) {
   co_await kernel::FaultPoint(faults::Point::kMmLockEnter, mm->object.id);
 }
 
+sched::Task<> MmLockHeld(mm::mm_struct* mm) {
+  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+  if (kernel::Mutated(Mutant::kMmLockNests)) {
+    // Each registration begins so, and this one gets no further.
+    co_await kernel::down_write(&mm->mmap_sem, "mmu_notifier_register");
+  }
+}
+
 bool SkipsRmapClass(RmapClass rmap_class) {
   return kernel::Mutated(Mutant::kMmLockMmapOnly) ||
          kernel::Mutated(rmap_class == RmapClass::kIMmap

@@ -28,6 +28,9 @@ sched::Task<> RmapLockTaken(mm::mm_struct* mm);
 // mm_lock and passes `notifier/mm_lock/enter`.
 sched::Task<> MmLockEntered(mm::mm_struct* mm);
 
+// With every lock held: passes `notifier/mm_lock/held`.
+sched::Task<> MmLockHeld(mm::mm_struct* mm);
+
 // The two classes of rmap locks, in the order in which mm/rmap.c nests them.
 enum class RmapClass : uint8_t { kIMmap, kAnonVma };
 

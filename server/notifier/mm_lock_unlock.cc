@@ -69,7 +69,7 @@ Task<> mm_lock(mm_struct* mm) {
   co_await MmLockEntered(mm);
   co_await mm_lock_unlock(mm, RmapClass::kIMmap, true);
   co_await mm_lock_unlock(mm, RmapClass::kAnonVma, true);
-  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+  co_await MmLockHeld(mm);
 }
 
 // Kernel: "mm_lock", linux-mm, 4 Apr 2008, split out of mmu notifiers #v11.

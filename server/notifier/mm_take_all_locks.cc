@@ -190,7 +190,7 @@ Task<int> mm_take_all_locks(mm_struct* mm, AllLocksForm form) {
     }
     co_return rc;
   }
-  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+  co_await MmLockHeld(mm);
   co_return 0;
 }
 

@@ -247,7 +247,7 @@ TEST(CorpusTest, EveryBugHasATwinAndEveryTwinABug) {
   }
 }
 
-std::string Names(std::set<std::string> names) {
+std::string Names(const std::set<std::string>& names) {
   std::string out;
   for (const std::string& name : names) {
     out += (out.empty() ? "" : ", ") + name;

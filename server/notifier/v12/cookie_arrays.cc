@@ -201,7 +201,7 @@ Task<int> CookieArrays::mm_lock(mm_struct* mm, Cookie* cookie) {
   mm_lock_data* data = DataOf(*cookie);
   co_await LockArray(mm, data->i_mmap_locks, data->nr_i_mmap_locks);
   co_await LockArray(mm, data->anon_vma_locks, data->nr_anon_vma_locks);
-  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+  co_await MmLockHeld(mm);
   co_return 0;
 }
 

@@ -123,7 +123,7 @@ Task<int> CookieBitmaps::mm_lock(mm_struct* mm, Cookie* cookie) {
     co_await RollBack(mm, cookie);
     co_return rc;
   }
-  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+  co_await MmLockHeld(mm);
   co_return 0;
 }
 

@@ -107,7 +107,7 @@ Task<int> LockAllFlagged(mm_struct* mm, bool naive) {
     rc = co_await LockClass(mm, RmapClass::kAnonVma, naive);
   }
   if (rc == 0) {
-    co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+    co_await MmLockHeld(mm);
   } else if (kernel::Mutated(Mutant::kRollbackForgetsLocks)) {
     co_await kernel::up_write(&mm->mmap_sem, "mm_lock");
   } else {

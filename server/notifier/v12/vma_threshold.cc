@@ -63,7 +63,7 @@ Task<int> VmaThreshold::mm_lock(mm_struct* mm, Cookie* /*cookie*/) {
   }
   co_await LockClassScanned(mm, RmapClass::kIMmap);
   co_await LockClassScanned(mm, RmapClass::kAnonVma);
-  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+  co_await MmLockHeld(mm);
   co_return 0;
 }
 

@@ -194,7 +194,7 @@ Task<int> mm_lock(mm_struct* mm, mm_lock_data* data, bool anon_first) {
     co_await LockArray(mm, anon_vma_locks, data->nr_anon_vma_locks,
                        &data->anon_vma_locks);
   }
-  co_await kernel::FaultPoint(faults::Point::kMmLockHeld, mm->object.id);
+  co_await MmLockHeld(mm);
   co_return 0;
 }
 
