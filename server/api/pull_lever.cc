@@ -48,7 +48,8 @@ grpc::ServerUnaryReactor* PullLeverCall(
     v1::PullSafetyLeverResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   // The request lives until the call is finished, which worlds may do at once.
-  const v1::SafetyLever lever = request.lever();
+  v1::SafetyLever lever;
+  lever.CopyFrom(request.lever());
   const absl::Status pulled = worlds.levers().Pull(lever);
   if (!pulled.ok()) {
     reactor->Finish(ToGrpcStatus(pulled));

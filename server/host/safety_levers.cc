@@ -61,6 +61,7 @@ absl::Status SafetyLevers::Check(const std::string& client) const {
 std::vector<v1::SafetyLever> SafetyLevers::All() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<v1::SafetyLever> all;
+  all.reserve(pulled_.size());
   for (const auto& [client, lever] : pulled_) {
     all.push_back(lever);
   }

@@ -47,7 +47,8 @@ void might_sleep() {
   if (task.preempt_count != 0 || task.rcu_depth != 0) {
     ReportHere(trace::Checker::kNoSleepInAtomic,
                trace::Cause::kSleptWhileAtomic, task.object.key(),
-               static_cast<uint64_t>(task.preempt_count + task.rcu_depth));
+               static_cast<uint64_t>(task.preempt_count) +
+                   static_cast<uint64_t>(task.rcu_depth));
   } else if (task.non_block_count != 0) {
     ReportHere(trace::Checker::kNoSleepInAtomic, trace::Cause::kSleptInNonBlock,
                task.object.key());
@@ -115,6 +116,7 @@ void FaultPoint::Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
 void FaultPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
   const trace::Op op{hold_ ? trace::OpKind::kHold : trace::OpKind::kYield,
                      trace::Access::kRead, Current()->object.key(),
+                     // A literal. NOLINTNEXTLINE(bugprone-*)
                      faults::InfoOf(point_).name.data()};
   if (hold_) {
     ThisWorld()->Publish(op, nullptr, HoldOver, nullptr,

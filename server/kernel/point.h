@@ -167,10 +167,7 @@ class [[nodiscard]] FaultPoint {
       : FaultPoint(point, faults::PointPlace{.mm = mm}) {}
   FaultPoint(faults::Point point, const faults::PointPlace& place) {
     sched::World* world = ThisWorld();
-    if (!world->faults().armed(point)) [[likely]] {
-      ready_ = true;
-      error_ = 0;
-    } else if (world->PassQuietly(point)) {
+    if (!world->faults().armed(point) || world->PassQuietly(point)) [[likely]] {
       ready_ = true;
       error_ = 0;
     } else {
