@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "server/api/error_status.h"
+#include "server/api/silence_timer.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/wall_time.h"
@@ -18,7 +19,6 @@
 namespace mmfault::api {
 namespace {
 
-using Clock = host::Executor::Clock;
 using Reactor = grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>;
 
 class AttachReactor;
@@ -124,7 +124,7 @@ class AttachReactor final : public Reactor {
     session_ = std::move(session);
     if (lease.count() != 0) {
       leased_ = true;
-      lease_->Start(lease, executor_, outlet_);
+      lease_->Start(lease, executor_, WhenSilent());
     }
     return absl::OkStatus();
   }
@@ -167,75 +167,32 @@ class AttachReactor final : public Reactor {
     return cancelled_.load() ? host::Departure::kLost : host::Departure::kLeft;
   }
 
-  // The longest silence of a client. Outlives the RPC, as timers do.
-  class Lease : public std::enable_shared_from_this<Lease> {
-   public:
-    void Start(std::chrono::milliseconds length, host::Executor* executor,
-               std::shared_ptr<Outlet> outlet) {
-      length_ = length;
-      executor_ = executor;
-      outlet_ = std::move(outlet);
-      Renew();
-      Look();
-    }
-    void Renew() {
-      renewed_.store(Clock::now().time_since_epoch(),
-                     std::memory_order_relaxed);
-    }
-    void Stop() { stopped_ = true; }
-    bool expired() const { return expired_; }
-
-   private:
-    // Notices at half and at a quarter of the lease, then the end.
-    void Look() {
-      if (stopped_) {
-        return;
-      }
-      const Clock::time_point renewed{renewed_.load()};
-      const auto now = Clock::now();
-      if (renewed != seen_) {
-        seen_ = renewed;
-        notices_ = 0;
-      }
-      const auto left = renewed + length_ - now;
-      if (left <= Clock::duration::zero()) {
-        expired_ = true;
-        v1::AttachResponse message;
-        message.mutable_goodbye()->set_cause(
-            v1::AttachResponse::Goodbye::CAUSE_LEASE_EXPIRED);
-        outlet_->Send(std::move(message));
-        outlet_->End(absl::OkStatus());
-        return;
-      }
-      const int due = left <= length_ / 4 ? 2 : left <= length_ / 2 ? 1 : 0;
-      if (due > notices_) {
-        notices_ = due;
-        v1::AttachResponse message;
-        *message.mutable_lease_notice()->mutable_remaining() =
-            host::ToProto(left);
-        outlet_->Send(std::move(message));
-      }
-      const auto next = due == 2   ? left
-                        : due == 1 ? left - length_ / 4
-                                   : left - length_ / 2;
-      executor_->RunAt(now + next,
-                       [self = shared_from_this()] { self->Look(); });
-    }
-
-    std::chrono::milliseconds length_{0};
-    host::Executor* executor_ = nullptr;
-    std::shared_ptr<Outlet> outlet_;
-    std::atomic<Clock::duration> renewed_{};
-    std::atomic<bool> stopped_ = false;
-    std::atomic<bool> expired_ = false;
-    Clock::time_point seen_;  // of the timer alone
-    int notices_ = 0;
-  };
+  // Notices at half and at a quarter of the lease, then the end.
+  SilenceTimer::Listener WhenSilent() {
+    return {
+        .notices_at = {2, 4},
+        .on_notice =
+            [outlet = outlet_](SilenceTimer::Clock::duration left) {
+              v1::AttachResponse message;
+              *message.mutable_lease_notice()->mutable_remaining() =
+                  host::ToProto(left);
+              outlet->Send(std::move(message));
+            },
+        .on_end =
+            [outlet = outlet_] {
+              v1::AttachResponse message;
+              message.mutable_goodbye()->set_cause(
+                  v1::AttachResponse::Goodbye::CAUSE_LEASE_EXPIRED);
+              outlet->Send(std::move(message));
+              outlet->End(absl::OkStatus());
+            },
+    };
+  }
 
   const FindSession find_;
   host::Executor* const executor_;
   const std::shared_ptr<Outlet> outlet_;
-  const std::shared_ptr<Lease> lease_ = std::make_shared<Lease>();
+  const std::shared_ptr<SilenceTimer> lease_ = std::make_shared<SilenceTimer>();
   std::atomic<bool> cancelled_ = false;
   bool leased_ = false;
   v1::AttachRequest request_;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "server/api/error_status.h"
+#include "server/api/silence_timer.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/wall_time.h"
@@ -21,7 +22,6 @@
 namespace mmfault::api {
 namespace {
 
-using Clock = host::Executor::Clock;
 using std::chrono::milliseconds;
 using Reactor =
     grpc::ServerBidiReactor<v1::HoldLeaseRequest, v1::HoldLeaseResponse>;
@@ -32,8 +32,8 @@ constexpr milliseconds kMaxTtl = std::chrono::hours(1);
 // Of what a client has not read: notices are for those who do.
 constexpr size_t kMaxQueued = 16;
 
-// What timers and levers hold: it outlives the RPC. It owns nothing of the
-// server: a timer may be the last to hold it.
+// What the timer and levers find as long as it is there: both come from other
+// threads, and may come late.
 class Held : public std::enable_shared_from_this<Held> {
  public:
   Held(grpc::CallbackServerContext* context, Reactor* reactor,
@@ -61,21 +61,12 @@ class Held : public std::enable_shared_from_this<Held> {
     name_ = lease.name();
     v1::HoldLeaseResponse message;
     *message.mutable_lease() = lease;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      ttl_ = ttl;
-      renewed_ = Clock::now();
-    }
     Send(std::move(message));
-    Look();
+    silence_->Start(ttl, executor_, WhenSilent());
     return absl::OkStatus();
   }
 
-  void Renew() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    renewed_ = Clock::now();
-    told_ = false;
-  }
+  void Renew() { silence_->Renew(); }
 
   // The client has closed its half: whoever has read the stream's end finds
   // nothing armed any more.
@@ -90,10 +81,12 @@ class Held : public std::enable_shared_from_this<Held> {
       const std::lock_guard<std::mutex> lock(mutex_);
       reactor_ = nullptr;
     }
+    silence_->Stop();
     CloseLease();
   }
 
   void End(const absl::Status& status) {
+    silence_->Stop();
     const std::lock_guard<std::mutex> lock(mutex_);
     if (reactor_ == nullptr || end_.has_value()) {
       return;
@@ -120,6 +113,7 @@ class Held : public std::enable_shared_from_this<Held> {
     if (!ok) {
       queue_.clear();
       end_ = absl::CancelledError("the client is gone");
+      silence_->Stop();
     }
     WriteNext();
   }
@@ -161,39 +155,29 @@ class Held : public std::enable_shared_from_this<Held> {
     Send(std::move(message));
   }
 
-  // A notice at half of the time, then the end.
-  void Look() {
-    Clock::time_point next;
-    std::optional<Clock::duration> notice;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (reactor_ == nullptr || end_.has_value()) {
-        return;
-      }
-      const Clock::time_point now = Clock::now();
-      const Clock::duration left = renewed_ + ttl_ - now;
-      if (left <= Clock::duration::zero()) {
-        next = Clock::time_point::min();
-      } else if (left > ttl_ / 2) {
-        next = renewed_ + ttl_ / 2;
-      } else {
-        next = renewed_ + ttl_;
-        if (!std::exchange(told_, true)) {
-          notice = left;
-        }
-      }
-    }
-    if (next == Clock::time_point::min()) {
-      Expire();
-      return;
-    }
-    if (notice.has_value()) {
-      v1::HoldLeaseResponse message;
-      *message.mutable_expires_soon()->mutable_remaining() =
-          host::ToProto(*notice);
-      Send(std::move(message));
-    }
-    executor_->RunAt(next, [self = shared_from_this()] { self->Look(); });
+  // A notice at half of the time, then the end. The timer may outlive this.
+  SilenceTimer::Listener WhenSilent() {
+    return {
+        .notices_at = {2},
+        .on_notice =
+            [self = weak_from_this()](SilenceTimer::Clock::duration left) {
+              if (const auto held = self.lock(); held != nullptr) {
+                held->TellSilent(left);
+              }
+            },
+        .on_end =
+            [self = weak_from_this()] {
+              if (const auto held = self.lock(); held != nullptr) {
+                held->Expire();
+              }
+            },
+    };
+  }
+
+  void TellSilent(SilenceTimer::Clock::duration left) {
+    v1::HoldLeaseResponse message;
+    *message.mutable_expires_soon()->mutable_remaining() = host::ToProto(left);
+    Send(std::move(message));
   }
 
   // Faults first: the stream may not be able to end at once.
@@ -212,6 +196,8 @@ class Held : public std::enable_shared_from_this<Held> {
   host::Executor* const executor_;
   std::string name_;  // set before anybody else sees it
   std::atomic<bool> closed_ = false;
+  const std::shared_ptr<SilenceTimer> silence_ =
+      std::make_shared<SilenceTimer>();
 
   std::mutex mutex_;
   grpc::CallbackServerContext* const context_;  // valid while reactor_ is
@@ -220,9 +206,6 @@ class Held : public std::enable_shared_from_this<Held> {
   bool writing_ = false;
   std::optional<absl::Status> end_;  // after the queue
   bool finished_ = false;
-  Clock::duration ttl_{};
-  Clock::time_point renewed_;
-  bool told_ = false;
 };
 
 class LeaseReactor final : public Reactor {
