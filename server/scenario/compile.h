@@ -67,6 +67,9 @@ absl::Status AddNotifier(Machine* machine, const v1::NotifierSetup& setup,
 absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
                                  const Bounds& bounds, std::string_view field);
 
+// The path of a field in another: `fault.rules[0].trigger`.
+std::string Join(std::string_view a, std::string_view b);
+
 // A rule ready to be armed in the machine's world. `client` is what
 // sched::TaskRecord::client says of the client that the rule names; 0 where
 // there are no clients.

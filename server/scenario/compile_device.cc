@@ -17,10 +17,6 @@ using base::InvalidFieldError;
 using device::Behaviour;
 using v1::ModelledDevice;
 
-std::string Join(std::string_view a, std::string_view b) {
-  return std::string(a) + "." + std::string(b);
-}
-
 absl::Status CheckNumbers(const ModelledDevice& model, std::string_view field) {
   if (model.callback_yield_count() < 0 || model.callback_yield_count() > 1000) {
     return InvalidFieldError(Join(field, "callback_yield_count"),

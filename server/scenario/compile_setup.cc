@@ -7,19 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "faults/trigger/rule.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/scenario/compile.h"
 
 namespace mmfault::scenario {
-namespace {
-
-using base::InvalidFieldError;
 
 std::string Join(std::string_view a, std::string_view b) {
   return a.empty() ? std::string(b) : std::string(a) + "." + std::string(b);
 }
+
+namespace {
+
+using base::InvalidFieldError;
 
 std::string At(std::string_view a, std::string_view list, int index) {
   return Join(a, list) + "[" + std::to_string(index) + "]";
@@ -274,7 +274,7 @@ absl::Status AddMm(Machine* machine, const v1::MmSetup& setup,
     return base::QuotaError(field, "QUOTA_EXCEEDED", "max_mms", bounds.max_mms,
                             "more mms than this world may have");
   }
-  const int64_t users = std::max<int64_t>({1, least_users, setup.mm_users()});
+  const auto users = std::max<int64_t>({1, least_users, setup.mm_users()});
   if (setup.mm_users() != 0 && setup.mm_users() < users) {
     return InvalidFieldError(Join(field, "mm_users"), "FIELD_OUT_OF_RANGE",
                              "each task of the mm holds one of its mm_users");
@@ -394,131 +394,6 @@ absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
   return program;
 }
 
-namespace {
-
-// A filter that no pass of the point can satisfy.
-absl::Status NoSuchThingHere(const v1::FaultRule& rule, std::string_view field,
-                             const char* filter, const char* about) {
-  const std::string place = Join(field, filter);
-  return InvalidFieldError(
-      place, "UNSUPPORTED_SETTING",
-      rule.point() + " is about no " + about + ", so the rule could never act",
-      {{"field", place}, {"point", rule.point()}});
-}
-
-absl::Status CompileNotifier(const Machine& machine, const v1::FaultRule& rule,
-                             faults::Rule* made) {
-  const device::device* dev = machine.FindDevice(rule.notifier());
-  if (dev == nullptr || dev->mn.object.freed()) {
-    return base::MissingResourceError(
-        rule.notifier(), "NOTIFIER_NOT_FOUND",
-        "no notifier \"" + rule.notifier() + "\" in this world");
-  }
-  made->notifier = dev->mn.object.id;
-  return absl::OkStatus();
-}
-
-// The filters about what the point is about.
-absl::Status CompilePlace(const Machine& machine, const v1::FaultRule& rule,
-                          std::string_view field, faults::Rule* made) {
-  if (!rule.notifier().empty()) {
-    if (!faults::HasNotifier(made->point)) {
-      return NoSuchThingHere(rule, field, "notifier", "notifier");
-    }
-    RETURN_IF_ERROR(CompileNotifier(machine, rule, made));
-  }
-  if (rule.event() != v1::CALLBACK_EVENT_UNSPECIFIED) {
-    if (!faults::HasEvent(made->point)) {
-      return NoSuchThingHere(rule, field, "event", "callback");
-    }
-    made->events = MethodBit(rule.event());
-    if (made->events == 0) {
-      return InvalidFieldError(Join(field, "event"), "UNSUPPORTED_SETTING",
-                               "no callback of that kind is ever made");
-    }
-  }
-  if (rule.has_range()) {
-    if (!faults::HasRange(made->point)) {
-      return NoSuchThingHere(rule, field, "range", "addresses");
-    }
-    if (rule.range().start() >= rule.range().end()) {
-      return InvalidFieldError(Join(field, "range"), "RANGE_MALFORMED",
-                               "a range ends after its start");
-    }
-    made->start = rule.range().start();
-    made->end = rule.range().end();
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
-                                         const v1::FaultRule& rule,
-                                         std::string_view field,
-                                         uint32_t client) {
-  absl::StatusOr<faults::Rule> made =
-      faults::MakeRule(rule.point(), rule.trigger());
-  if (!made.ok()) {
-    const std::string message(made.status().message());
-    if (absl::IsNotFound(made.status())) {
-      return base::MissingResourceError(rule.point(), "FAULT_POINT_NOT_FOUND",
-                                        message);
-    }
-    const int column = faults::ColumnOf(made.status());
-    if (column == 0) {
-      return InvalidFieldError(Join(field, "trigger"), "ACTION_NOT_ALLOWED",
-                               message, {{"point", rule.point()}});
-    }
-    return InvalidFieldError(
-        Join(field, "trigger"), "TRIGGER_MALFORMED", message,
-        {{"trigger", rule.trigger()}, {"column", std::to_string(column)}});
-  }
-  if (!rule.task().empty()) {
-    const Program* program = machine.FindTask(rule.task());
-    if (program == nullptr || program->task == nullptr) {
-      return base::MissingResourceError(
-          rule.task(), "TASK_NOT_FOUND",
-          "no task \"" + rule.task() + "\" in this world");
-    }
-    made->task = program->task->slot;
-  }
-  if (!rule.mm().empty()) {
-    const MmRef* ref = machine.FindMm(rule.mm());
-    if (ref == nullptr || ref->mm == nullptr) {
-      return base::MissingResourceError(
-          rule.mm(), "MM_NOT_FOUND",
-          "no mm \"" + rule.mm() + "\" in this world");
-    }
-    made->mm = ref->mm->object.id;
-  }
-  RETURN_IF_ERROR(CompilePlace(machine, rule, field, &*made));
-  if (!rule.operation().empty()) {
-    const std::optional<StepKind> kind = FindStepKind(rule.operation());
-    if (!kind.has_value()) {
-      return InvalidFieldError(
-          Join(field, "operation"), "UNSUPPORTED_SETTING",
-          "no step is called \"" + rule.operation() + "\"; did you mean \"" +
-              std::string(NearestStepKind(rule.operation())) + "\"?",
-          {{"field", Join(field, "operation")}, {"value", rule.operation()}});
-    }
-    made->operation = OperationOf(*kind);
-  }
-  if (!rule.client().empty() && client == 0) {
-    return InvalidFieldError(Join(field, "client"), "UNSUPPORTED_SETTING",
-                             "a scenario has no clients");
-  }
-  made->client = client;
-  return made;
-}
-
-absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
-                                 std::string_view field) {
-  ASSIGN_OR_RETURN(faults::Rule made, CompileRule(*machine, rule, field));
-  sched::World::Scope scope(&machine->world());
-  return machine->world().faults().Arm(std::move(made));
-}
-
 absl::Status SetUp(Machine* machine, const v1::Scenario& scenario,
                    const Bounds& bounds, bool all_remote) {
   for (int i = 0; i < scenario.file_size(); ++i) {
@@ -530,7 +405,7 @@ absl::Status SetUp(Machine* machine, const v1::Scenario& scenario,
                           At("", "mm", i)));
   }
   for (int i = 0; i < scenario.notifier_size(); ++i) {
-    v1::NotifierSetup setup = scenario.notifier(i);
+    const v1::NotifierSetup& setup = scenario.notifier(i);
     RETURN_IF_ERROR(AddNotifier(machine, setup, bounds, At("", "notifier", i)));
     if (all_remote) {
       sched::World::Scope scope(&machine->world());

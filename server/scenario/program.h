@@ -86,7 +86,7 @@ enum class StepKind : uint8_t {
 // `munmap`, `register` and so on: the field's name in Step.
 const char* StepKindName(StepKind kind);
 std::optional<StepKind> FindStepKind(std::string_view name);
-// The name most like it, for error messages.
+// The name nearest to a mistyped one, for error messages; "" when none is near.
 std::string_view NearestStepKind(std::string_view name);
 // The kind as sched::TaskRecord::operation says it.
 constexpr uint32_t OperationOf(StepKind kind) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "faults/nearest.h"
 #include "server/scenario/program.h"
@@ -11,7 +12,7 @@ namespace mmfault::scenario {
 
 namespace {
 
-constexpr std::array kNames = {
+constexpr auto kNames = std::to_array<std::string_view>({
     "mmap",
     "munmap",
     "touch",
@@ -66,12 +67,13 @@ constexpr std::array kNames = {
     "has_notifiers",
     "join",
     "mark",
-};
+});
 
 }  // namespace
 
 const char* StepKindName(StepKind kind) {
-  return kNames[static_cast<std::size_t>(kind)];
+  // A literal. NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage)
+  return kNames[static_cast<std::size_t>(kind)].data();
 }
 
 std::optional<StepKind> FindStepKind(std::string_view name) {
@@ -83,11 +85,7 @@ std::optional<StepKind> FindStepKind(std::string_view name) {
 }
 
 std::string_view NearestStepKind(std::string_view name) {
-  return *std::min_element(kNames.begin(), kNames.end(),
-                           [name](std::string_view a, std::string_view b) {
-                             return faults::EditDistance(a, name) <
-                                    faults::EditDistance(b, name);
-                           });
+  return faults::NearestName(kNames, name);
 }
 
 }  // namespace mmfault::scenario

@@ -176,6 +176,9 @@ TEST_F(FaultFilterTest, WhatNoPassCanSatisfyIsRefused) {
   RuleOf(&request)->set_event(v1::CALLBACK_EVENT_RELEASE);
   EXPECT_EQ(refused(request), unsupported);
   request = Yield("kernel/kmalloc/alloc");
+  RuleOf(&request)->set_mm("m0");
+  EXPECT_EQ(refused(request), unsupported);
+  request = Yield("kernel/kmalloc/alloc");
   RuleOf(&request)->mutable_range()->set_end(1);
   EXPECT_EQ(refused(request), unsupported);
   request = Yield(kAfterStart);
