@@ -44,21 +44,16 @@ const mm::mm_struct* MmOfStep(const StepSpec* step) {
   return step->dev != nullptr ? step->dev->mn.mm.get() : nullptr;
 }
 
-// Whether an mm is still there is a race for a task that has no reference: the
-// look is a step of its own, and names the count whose end frees the mm.
-sched::Task<> FindMm(const Program* program, const StepSpec* step) {
+// The mm that a driver's step looks for without a reference to it; null when it
+// has one, or when there is none to find.
+const mm::mm_struct* MmLookedFor(const Program* program, const StepSpec* step) {
   const mm::mm_struct* mm = MmOfStep(step);
-  // Who registers is told its mm and does not look.
-  if (mm == nullptr || step->kind == StepKind::kRegister) {
-    co_return;
-  }
-  for (uint32_t i = 0; i < program->ref_count; ++i) {
+  for (uint32_t i = 0; mm != nullptr && i < program->ref_count; ++i) {
     if (MmOf(program->refs[i]) == mm) {
-      co_return;
+      return nullptr;
     }
   }
-  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
-                          mm->count_key(), StepKindName(step->kind)}};
+  return mm;
 }
 
 void EmitCall(trace::OpKind kind, const StepSpec* step, int rc) {
@@ -146,7 +141,12 @@ sched::Task<int> RunOnce(Program* program, const StepSpec* step,
     case StepKind::kSynchronize:
     case StepKind::kConfigure:
     case StepKind::kHasNotifiers:
-      co_await FindMm(program, step);
+      // Whether it is still there is a race: the look is a step of its own, and
+      // names the count whose end frees the mm.
+      if (const auto* mm = MmLookedFor(program, step); mm != nullptr) {
+        co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                                mm->count_key(), StepKindName(step->kind)}};
+      }
       rc = co_await RunDriverStep(program, step, outcome);
       break;
     case StepKind::kExit:
