@@ -155,6 +155,27 @@ const MatrixCell* Matrix::Find(const std::string& protocol,
   return row < 0 || column < 0 ? nullptr : &cells[row][column];
 }
 
+bool Matrix::IsStaged(size_t column) const {
+  return std::any_of(cells.begin(), cells.end(), [column](const auto& row) {
+    return !row[column].evidence.empty();
+  });
+}
+
+std::vector<MatrixPart> PartsOf(const Matrix& matrix) {
+  std::vector<MatrixPart> parts;
+  for (size_t column = 0; column < matrix.entries.size(); ++column) {
+    const check::CatalogueEntry* known =
+        check::FindCatalogueEntry(matrix.entries[column]);
+    const std::string name(
+        known == nullptr ? "Others" : check::SectionName(known->section));
+    if (parts.empty() || parts.back().name != name) {
+      parts.push_back({name, {}});
+    }
+    parts.back().columns.push_back(column);
+  }
+  return parts;
+}
+
 Matrix MatrixOf(const v1::Run& run) {
   Matrix matrix;
   matrix.protocols = ProtocolsIn(run);

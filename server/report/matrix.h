@@ -63,9 +63,19 @@ struct Matrix {
   // Null when the matrix has no such row or column.
   const MatrixCell* Find(const std::string& protocol,
                          const std::string& entry) const;
+  // Whether any case speaks for the entry of that column.
+  bool IsStaged(size_t column) const;
 };
 
 Matrix MatrixOf(const v1::Run& run);
+
+// Neighbouring entries of one section of the catalogue.
+struct MatrixPart {
+  std::string name;             // the section's; `Others` for unknown entries
+  std::vector<size_t> columns;  // never empty
+};
+// All columns, in order.
+std::vector<MatrixPart> PartsOf(const Matrix& matrix);
 
 // `ok`, `X`, `T`, `?`, `-`, or nothing; then `+` where every planted mistake
 // was found, `!` where one was not.

@@ -6,7 +6,6 @@
 // No verdict is told by colour alone, every cell is a link that a keyboard
 // reaches, and headers are tied to rows and columns.
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,12 +96,6 @@ std::string NameOf(const std::string& entry) {
   return known == nullptr ? entry : std::string(known->name);
 }
 
-std::string PartOf(const std::string& entry) {
-  const check::CatalogueEntry* known = check::FindCatalogueEntry(entry);
-  return known == nullptr ? "Others"
-                          : std::string(check::SectionName(known->section));
-}
-
 std::string AnchorOf(size_t row, size_t column) {
   return "c" + std::to_string(row) + "-" + std::to_string(column);
 }
@@ -144,45 +137,26 @@ std::string CellHtml(const Matrix& matrix, size_t row, size_t column) {
 // The name stands upright over the number; one that nobody stages is faint.
 std::string HeadingHtml(const Matrix& matrix, size_t column) {
   const std::string& entry = matrix.entries[column];
-  const bool staged = std::any_of(
-      matrix.cells.begin(), matrix.cells.end(),
-      [column](const auto& row) { return !row[column].evidence.empty(); });
   return std::string("<th scope=\"col\"") +
-         (staged ? "" : " class=\"unstaged\"") + "><span class=\"name\">" +
-         XmlEscape(NameOf(entry)) + "</span><br>" + XmlEscape(entry) + "</th>";
+         (matrix.IsStaged(column) ? "" : " class=\"unstaged\"") +
+         "><span class=\"name\">" + XmlEscape(NameOf(entry)) + "</span><br>" +
+         XmlEscape(entry) + "</th>";
 }
 
-std::string TableHtml(const Matrix& matrix, const std::string& part,
-                      const std::vector<size_t>& columns) {
-  if (columns.empty()) return "";
+std::string TableHtml(const Matrix& matrix, const MatrixPart& part) {
   std::string out = "<div class=\"wide\">\n<table>\n<caption>" +
-                    XmlEscape(part) +
+                    XmlEscape(part.name) +
                     "</caption>\n<thead><tr><th scope=\"col\">protocol</th>";
-  for (const size_t column : columns) out += HeadingHtml(matrix, column);
+  for (const size_t column : part.columns) out += HeadingHtml(matrix, column);
   out += "</tr></thead>\n<tbody>\n";
   for (size_t row = 0; row < matrix.protocols.size(); ++row) {
     out +=
         "<tr><th scope=\"row\">" + XmlEscape(matrix.protocols[row]) + "</th>";
-    for (const size_t column : columns) out += CellHtml(matrix, row, column);
+    for (const size_t column : part.columns)
+      out += CellHtml(matrix, row, column);
     out += "</tr>\n";
   }
   return out + "</tbody>\n</table>\n</div>\n";
-}
-
-std::string TablesHtml(const Matrix& matrix) {
-  std::string out;
-  std::vector<size_t> columns;
-  std::string part;
-  for (size_t column = 0; column < matrix.entries.size(); ++column) {
-    const std::string next = PartOf(matrix.entries[column]);
-    if (next != part) {
-      out += TableHtml(matrix, part, columns);
-      columns.clear();
-      part = next;
-    }
-    columns.push_back(column);
-  }
-  return out + TableHtml(matrix, part, columns);
 }
 
 std::string EvidenceHtml(const MatrixEvidence& evidence) {
@@ -216,7 +190,8 @@ std::string SectionHtml(const Matrix& matrix, size_t row, size_t column) {
 
 std::string RenderMatrixHtml(const Matrix& matrix) {
   std::string out(kHead);
-  out += "<main>\n" + TablesHtml(matrix);
+  out += "<main>\n";
+  for (const MatrixPart& part : PartsOf(matrix)) out += TableHtml(matrix, part);
   for (size_t row = 0; row < matrix.protocols.size(); ++row) {
     for (size_t column = 0; column < matrix.entries.size(); ++column) {
       if (matrix.cells[row][column].evidence.empty()) continue;

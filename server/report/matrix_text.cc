@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "server/check/catalogue.h"
 #include "server/report/matrix.h"
 
 namespace mmfault::report {
@@ -41,20 +40,6 @@ size_t NameWidth(const Matrix& matrix) {
   return width + 2;
 }
 
-bool IsStaged(const Matrix& matrix, size_t column) {
-  return std::any_of(matrix.cells.begin(), matrix.cells.end(),
-                     [column](const std::vector<MatrixCell>& row) {
-                       return !row[column].evidence.empty();
-                     });
-}
-
-// The part of the catalogue that an entry is of, for the heading.
-std::string PartOf(const std::string& entry) {
-  const check::CatalogueEntry* known = check::FindCatalogueEntry(entry);
-  return known == nullptr ? "Others"
-                          : std::string(check::SectionName(known->section));
-}
-
 // `P37b` is wider than the others.
 size_t WidthOf(const Matrix& matrix, size_t column) {
   return std::max(kColumnWidth, matrix.entries[column].size() + 1);
@@ -79,28 +64,28 @@ std::string RenderBlock(const Matrix& matrix, const std::string& heading,
   return text + "\n";
 }
 
-// The columns of one part, as many blocks as the line's width asks for.
-std::string RenderPart(const Matrix& matrix, const std::string& part,
-                       const std::vector<size_t>& columns) {
+// The staged columns of one part, as many blocks as the line's width asks for.
+std::string RenderPart(const Matrix& matrix, const MatrixPart& part) {
   std::string text;
   std::vector<size_t> block;
   size_t width = NameWidth(matrix);
-  for (const size_t column : columns) {
+  for (const size_t column : part.columns) {
+    if (!matrix.IsStaged(column)) continue;
     if (width + WidthOf(matrix, column) > kLineWidth && !block.empty()) {
-      text += RenderBlock(matrix, part, block);
+      text += RenderBlock(matrix, part.name, block);
       block.clear();
       width = NameWidth(matrix);
     }
     block.push_back(column);
     width += WidthOf(matrix, column);
   }
-  return block.empty() ? text : text + RenderBlock(matrix, part, block);
+  return block.empty() ? text : text + RenderBlock(matrix, part.name, block);
 }
 
 std::string NotStaged(const Matrix& matrix) {
   std::string text;
   for (size_t column = 0; column < matrix.entries.size(); ++column) {
-    if (!IsStaged(matrix, column)) text += " " + matrix.entries[column];
+    if (!matrix.IsStaged(column)) text += " " + matrix.entries[column];
   }
   if (text.empty()) return "";
   // Wrapped at the last blank that fits.
@@ -123,18 +108,9 @@ std::string NotStaged(const Matrix& matrix) {
 
 std::string RenderMatrixText(const Matrix& matrix) {
   std::string text;
-  std::vector<size_t> columns;
-  std::string part;
-  for (size_t column = 0; column < matrix.entries.size(); ++column) {
-    const std::string next = PartOf(matrix.entries[column]);
-    if (next != part) {
-      text += RenderPart(matrix, part, columns);
-      columns.clear();
-      part = next;
-    }
-    if (IsStaged(matrix, column)) columns.push_back(column);
+  for (const MatrixPart& part : PartsOf(matrix)) {
+    text += RenderPart(matrix, part);
   }
-  text += RenderPart(matrix, part, columns);
   return text + kLegend + NotStaged(matrix);
 }
 

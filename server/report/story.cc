@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "server/kernel/errno.h"
 #include "server/report/wording.h"
 
@@ -18,27 +19,23 @@ constexpr size_t kColumnMin = 12;
 
 using Events = std::vector<v1::Event>;
 
-bool IsOneOf(const std::string& verb, const std::set<std::string>& verbs) {
-  return verbs.contains(verb);
-}
-
 bool OnlyReads(const v1::Event& event) {
   static const std::set<std::string> kReads = {
       "read",         "read_lock",        "read_unlock",
       "read_section", "read_section_end", "signal_test"};
-  return IsOneOf(event.detail(), kReads);
+  return kReads.contains(event.detail());
 }
 
 bool Takes(const v1::Event& event) {
   static const std::set<std::string> kTakes = {"lock", "read_lock", "trylock",
                                                "read_section"};
-  return IsOneOf(event.detail(), kTakes);
+  return kTakes.contains(event.detail());
 }
 
 bool GivesBack(const v1::Event& event) {
   static const std::set<std::string> kGives = {"unlock", "read_unlock",
                                                "read_section_end"};
-  return IsOneOf(event.detail(), kGives);
+  return kGives.contains(event.detail());
 }
 
 bool IsMilestone(const v1::Event& event) {
@@ -133,16 +130,6 @@ class Selection {
   std::set<int64_t> named_;
 };
 
-std::string Hex(uint64_t value) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  do {
-    text.insert(text.begin(), kDigits[value % 16]);
-    value /= 16;
-  } while (value != 0);
-  return "0x" + text;
-}
-
 // `lock m0.mmap_lock`, `callback n0 [0x1000, 0x3000)`, `return = -EINTR`.
 std::string Deed(const v1::Event& event) {
   std::string text = event.detail();
@@ -150,7 +137,8 @@ std::string Deed(const v1::Event& event) {
     text += " " + event.object();
   }
   if (event.end() != 0) {
-    text += " [" + Hex(event.start()) + ", " + Hex(event.end()) + ")";
+    absl::StrAppend(&text, " [0x", absl::Hex(event.start()), ", 0x",
+                    absl::Hex(event.end()), ")");
   }
   const bool returns =
       event.detail() == "return" || event.detail() == "callback_return";
