@@ -75,13 +75,11 @@ absl::StatusOr<v1::CaseResult> Run::RepeatCapsule(const PlannedCase& planned) {
 absl::StatusOr<v1::CaseResult> Run::MinimizeCapsule(
     const PlannedCase& planned) {
   const v1::Capsule& capsule = *plan_.capsule;
-  ASSIGN_OR_RETURN(const sched::Schedule schedule,
-                   scenario::ParseDecisions(capsule.decisions()));
+  // What is made smaller is the capsule's execution, or there is none.
+  ASSIGN_OR_RETURN(const scenario::Story story,
+                   TellCapsule(planned, capsule, planned.step_budget));
   scenario::MinimizeOptions options;
-  options.story.seed = static_cast<uint64_t>(capsule.seed());
-  if (capsule.format_version() == kDecisionCapsule) {
-    options.story.schedule = &schedule;
-  }
+  options.story.schedule = &story.schedule;
   options.story.sweep = capsule.sweep();
   options.story.sweep_hit = capsule.sweep_hit();
   options.story.step_budget = planned.step_budget;
@@ -119,6 +117,9 @@ absl::StatusOr<StoryRequest> Run::StoryOf(int64_t case_index,
     return NotFound("case in " + name_, "CASE_NOT_FOUND",
                     std::to_string(case_index));
   }
+  if (minimized_) {
+    return *minimized_;
+  }
   StoryRequest request;
   request.planned = plan_.cases[static_cast<size_t>(case_index)];
   const v1::CaseResult& result = results_[static_cast<size_t>(case_index)];
@@ -126,9 +127,6 @@ absl::StatusOr<StoryRequest> Run::StoryOf(int64_t case_index,
       violation_index >= 0 && violation_index < result.violations_size();
   if (has_violation) {
     request.violation = result.violations(static_cast<int>(violation_index));
-  }
-  if (minimized_) {
-    return *minimized_;
   }
   if (plan_.capsule && (has_violation || violation_index == 0)) {
     request.capsule = *plan_.capsule;

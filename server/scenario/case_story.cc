@@ -132,9 +132,6 @@ absl::Status Case::KeepViolations(const Execution& execution,
     if (options_.on_violation) {
       options_.on_violation(*out);
     }
-    if (options_.on_schedule && execution.schedule != nullptr) {
-      options_.on_schedule(*out, *execution.schedule);
-    }
   }
   return absl::OkStatus();
 }

@@ -177,16 +177,11 @@ int64_t SwitchesOf(const sched::Schedule& schedule) {
   return switches;
 }
 
-int FollowStrategy::Choose(const sched::World& world, uint64_t runnable) {
+int FollowStrategy::Choose(const sched::World& world, uint64_t runnable) const {
   const uint64_t index = world.state().step_count - start_;
-  if (index < schedule_.size()) {
-    const int task = schedule_[index].task;
-    if ((runnable >> task & 1) != 0) {
-      return task;
-    }
-    if (diverged_step_ == 0) {
-      diverged_step_ = index + 1;
-    }
+  if (index < schedule_.size() &&
+      (runnable >> schedule_[index].task & 1) != 0) {
+    return schedule_[index].task;
   }
   const int last = world.current_slot();
   return index != 0 && (runnable >> last & 1) != 0 ? last

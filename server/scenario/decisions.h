@@ -46,8 +46,8 @@ uint64_t FirstDifference(std::string_view a, std::string_view b);
 int64_t SwitchesOf(const sched::Schedule& schedule);
 
 // Follows a schedule. Where it ends, the last task goes on for as long as it
-// can, then the one in the lowest slot. Where it cannot be followed, likewise,
-// and the step is kept.
+// can, then the one in the lowest slot. Where it cannot be followed, likewise:
+// a fingerprint tells.
 class FollowStrategy : public sched::Strategy {
  public:
   // `start`: the world's step count before the first step.
@@ -55,18 +55,14 @@ class FollowStrategy : public sched::Strategy {
       : schedule_(schedule), start_(start) {}
   int Pick(const sched::World& world, uint64_t runnable) override;
   uint8_t Answer(const sched::World& world, int slot, int count) override;
-  // The first step, from 1, that the schedule has and could not be made; 0
-  // when there was none.
-  uint64_t diverged_step() const { return diverged_step_; }
   // Switches away from a task that could have gone on.
   int preemptions() const { return preemptions_; }
 
  private:
-  int Choose(const sched::World& world, uint64_t runnable);
+  int Choose(const sched::World& world, uint64_t runnable) const;
 
   const sched::Schedule& schedule_;
   uint64_t start_;
-  uint64_t diverged_step_ = 0;
   int preemptions_ = 0;
 };
 

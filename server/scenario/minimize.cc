@@ -144,9 +144,9 @@ void Minimizer::JoinRuns() {
   }
 }
 
-// Whether some execution of the smaller scenario breaks the same thing. Those
-// with few preemptions are tried all; where that is too many, the present one,
-// as far as it goes.
+// Whether some execution of the smaller scenario breaks the same thing: those
+// with no more preemptions than the present one are tried, as many as a part of
+// the step budget allows.
 bool Minimizer::TryWithout(const Removal& removal) {
   v1::Scenario smaller = Without(out_.scenario, removal);
   absl::StatusOr<std::unique_ptr<FailureFinder>> finder =

@@ -10,7 +10,7 @@
 // the last search went through without a failure is the certificate that fewer
 // do not suffice.
 //
-// "The same thing" is the same checker and cause. A scenario that is smaller is
+// "The same thing" is a Symptom (failure.h). A scenario that is smaller is
 // another scenario: that it breaks too is shown by its own execution, which the
 // result has.
 //
@@ -44,7 +44,7 @@ struct Minimized {
   v1::Scenario scenario;       // without sweeps; explore has decisions' limits
   explore::Schedule schedule;  // up to the violation's step
   v1::Violation violation;
-  v1::MinimizeReport report;  // replay_line aside
+  v1::MinimizeReport report;
 };
 
 // Errors: FAILED_PRECONDITION (NOTHING_TO_MINIMIZE) when the execution breaks

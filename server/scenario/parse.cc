@@ -70,10 +70,6 @@ absl::Status CheckDecisions(const v1::Explore& search) {
     return base::InvalidFieldError("explore.max_failures", "FIELD_OUT_OF_RANGE",
                                    "must be in [0, 16]");
   }
-  if (search.workers() < 0 || search.workers() > 64) {
-    return base::InvalidFieldError("explore.workers", "FIELD_OUT_OF_RANGE",
-                                   "must be in [1, 64], or 0 for 1");
-  }
   if (search.signals_size() > 8) {
     return base::InvalidFieldError("explore.signals", "FIELD_OUT_OF_RANGE",
                                    "at most 8 signals");

@@ -80,11 +80,6 @@ struct CaseOptions {
   // Called right after the schedule that shows a violation, before the next
   // one begins, for each that is kept.
   std::function<void(const v1::Violation& violation)> on_violation;
-  // Exhaustive searches: called after on_violation with the schedule that shows
-  // it.
-  std::function<void(const v1::Violation& violation,
-                     const explore::Schedule& schedule)>
-      on_schedule;
   // Not null: takes a hash of what an observer can tell of each end.
   std::set<uint64_t>* terminal_states = nullptr;
   // Called now and then; false ends the case (cancelled).
