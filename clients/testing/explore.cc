@@ -27,6 +27,18 @@ class InProcess {
   explicit InProcess(const std::map<std::string, NotifierFactory>& factories)
       : factories_(factories) {}
 
+  // Has them answer in a case, or in its story.
+  template <typename Options>
+  void Serve(Options* options) {
+    options->answer = [this](scenario::Machine* machine) {
+      return Answer(machine);
+    };
+    options->on_reset = [this](scenario::Machine* machine, uint64_t /*seed*/) {
+      return Reset(machine);
+    };
+  }
+
+ private:
   absl::Status Reset(scenario::Machine* machine) {
     notifiers_.clear();
     sched::World::Scope scope(&machine->world());
@@ -64,7 +76,6 @@ class InProcess {
     return absl::OkStatus();
   }
 
- private:
   static uint32_t UnimplementedBy(const client::RemoteNotifier& notifier) {
     uint32_t mask = 0;
     for (const v1::CallbackEvent event : notifier.Unimplemented()) {
@@ -127,25 +138,19 @@ class Explorer {
     options.seed = options_.seed;
     options.schedule_count = options_.schedule_count;
     options.exhaust = true;
-    options.answer = [this](scenario::Machine* machine) {
-      return in_process_.Answer(machine);
-    };
-    options.on_reset = [this](scenario::Machine* machine, uint64_t /*seed*/) {
-      return in_process_.Reset(machine);
-    };
+    in_process_.Serve(&options);
     ASSIGN_OR_RETURN(v1::CaseResult result,
                      scenario::RunCase(scenario_, protocol, options));
     if (out->story.empty() && result.violations_size() > 0) {
-      RETURN_IF_ERROR(Tell(protocol, &result, &out->story));
+      RETURN_IF_ERROR(Tell(protocol, result.violations(0), &out->story));
     }
     out->cases.push_back(std::move(result));
     return absl::OkStatus();
   }
 
-  // The first violation's execution once more, with its events.
-  absl::Status Tell(const notifier::Protocol& protocol, v1::CaseResult* result,
-                    std::string* text) {
-    v1::Violation& violation = *result->mutable_violations(0);
+  // A violation's execution once more, with its events.
+  absl::Status Tell(const notifier::Protocol& protocol,
+                    const v1::Violation& violation, std::string* text) {
     ASSIGN_OR_RETURN(const sched::Schedule schedule,
                      scenario::ParseDecisions(violation.decisions()));
     scenario::StoryOptions options;
@@ -153,12 +158,7 @@ class Explorer {
     if (!violation.decisions().empty()) {
       options.schedule = &schedule;
     }
-    options.answer = [this](scenario::Machine* machine) {
-      return in_process_.Answer(machine);
-    };
-    options.on_reset = [this](scenario::Machine* machine, uint64_t /*seed*/) {
-      return in_process_.Reset(machine);
-    };
+    in_process_.Serve(&options);
     ASSIGN_OR_RETURN(const scenario::Story story,
                      scenario::TellStory(scenario_, protocol, options));
     *text = report::RenderStory(story.events, story.violations, {});

@@ -3,20 +3,21 @@
 
 // testing.h: every interleaving of a notifier class, in a GoogleTest.
 //
-//   class MyNotifier : public mmfault::client::RemoteNotifier { ... };
+//   class Mine : public mmfault::client::RemoteNotifier { ... };
 //
 //   TEST(MyDriver, UnregisterIsSafe) {
 //     mmfault::testing::ExploreOptions options;
 //     options.protocol = "6.1";
-//     options.notifiers["n0"] = [] { return std::make_unique<MyNotifier>("n0");
-//     }; EXPECT_THAT(mmfault::testing::Explore(kScenario, options),
+//     options.notifiers["n0"] = [] { return std::make_unique<Mine>("n0"); };
+//     EXPECT_THAT(mmfault::testing::Explore(kScenario, options),
 //                 mmfault::testing::Holds());
 //   }
 //
 // The class is the one that a client binds to an Attachment; here it is called
 // in this process, without a server. It is made anew for every execution and
 // for every return to an earlier point, and must answer from what it was told
-// since: one that keeps state elsewhere is reported as nondeterministic.
+// since: where the same steps are answered differently, the search ends as
+// nondeterministic.
 //
 // Link to the CMake target `mmfault::testing`.
 //

@@ -8,6 +8,7 @@
 #include "server/kernel/signal.h"
 #include "server/kernel/slab.h"
 #include "server/mm/fork.h"
+#include "server/notifier/call_point.h"
 #include "server/notifier/registration.h"
 
 namespace mmfault::device {
@@ -51,12 +52,9 @@ bool SignalledOrInterrupted(const sched::TaskRecord& task) {
 Task<> Prologue(device* dev, Method method, mm_struct* mm, uint64_t start,
                 uint64_t end) {
   dev->deliveries[static_cast<size_t>(method)] += 1;
-  co_await kernel::FaultPoint(faults::Point::kDeviceCallback,
-                              {.mm = mm == nullptr ? 0 : mm->object.id,
-                               .notifier = dev->mn.object.id,
-                               .event = static_cast<uint32_t>(method),
-                               .start = start,
-                               .end = end});
+  co_await kernel::FaultPoint(
+      faults::Point::kDeviceCallback,
+      notifier::Place(&dev->mn, method, mm, start, end));
   for (uint32_t i = 0; i < dev->behaviour.yield_count; ++i) {
     co_await kernel::Yield("device_callback");
   }

@@ -6,6 +6,7 @@
 #include "server/base/check.h"
 #include "server/device/sptes.h"
 #include "server/kernel/errno.h"
+#include "server/notifier/call_point.h"
 #include "server/notifier/registration.h"
 
 namespace mmfault::device {
@@ -191,12 +192,9 @@ Task<int> CallRemote(device* dev, Method method, mm_struct* mm,
                      const mmu_notifier_range& range, bool has_reason,
                      uint64_t cur_seq) {
   dev->deliveries[static_cast<size_t>(method)] += 1;
-  co_await kernel::FaultPoint(faults::Point::kDeviceCallback,
-                              {.mm = mm->object.id,
-                               .notifier = dev->mn.object.id,
-                               .event = static_cast<uint32_t>(method),
-                               .start = range.start,
-                               .end = range.end});
+  co_await kernel::FaultPoint(
+      faults::Point::kDeviceCallback,
+      notifier::Place(&dev->mn, method, mm, range.start, range.end));
   sched::World* world = kernel::ThisWorld();
   auto* hub = static_cast<RemoteHub*>(world->outside());
   pending_callback* callback =

@@ -232,12 +232,14 @@ void DepthFirst::Descend(int task) {
   }
   TakeStep(decision);
   result_.steps += 1;
-  Enter(sleep, task, preemptions);
+  if (!stopped_) {  // the answer came, where one was needed
+    Enter(sleep, task, preemptions);
+  }
 }
 
 // Executes the task's next step and makes it the top's event.
 void DepthFirst::TakeStep(Decision decision) {
-  const int task = decision.task;
+  const auto task = static_cast<int>(decision.task);
   Footprint step = Print(task);
   const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
   const uint64_t alive = world_->state().alive;

@@ -68,12 +68,12 @@ int PosStrategy::Pick(const sched::World& world, uint64_t runnable) {
 
 uint8_t PctStrategy::Answer(const sched::World& /*world*/, int /*slot*/,
                             int count) {
-  return static_cast<uint8_t>(prng_.Below(static_cast<uint32_t>(count)));
+  return sched::DrawAnswer(prng_, count);
 }
 
 uint8_t PosStrategy::Answer(const sched::World& /*world*/, int /*slot*/,
                             int count) {
-  return static_cast<uint8_t>(prng_.Below(static_cast<uint32_t>(count)));
+  return sched::DrawAnswer(prng_, count);
 }
 
 bool IsRandomStrategy(std::string_view name) {

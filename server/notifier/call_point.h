@@ -34,11 +34,11 @@ struct CallbackPoint : kernel::Point {
   }
 };
 
-// What the fault point before it is about.
+// What a fault point at a callback is about. `mm` may be null.
 inline faults::PointPlace Place(const mmu_notifier* mn, Method method,
                                 const mm_struct* mm, uint64_t start,
                                 uint64_t end) {
-  return {.mm = mm->object.id,
+  return {.mm = mm == nullptr ? 0 : mm->object.id,
           .notifier = mn->object.id,
           .event = static_cast<uint32_t>(method),
           .start = start,

@@ -33,6 +33,11 @@ class Strategy {
   }
 };
 
+// One of `count` alternatives, all equally likely.
+inline uint8_t DrawAnswer(base::Prng& prng, int count) {
+  return static_cast<uint8_t>(prng.Below(static_cast<uint32_t>(count)));
+}
+
 // The n-th set bit of a mask, from 0. Requires n < popcount(mask).
 inline int NthBit(uint64_t mask, int n) {
   while (n-- > 0) {
@@ -50,7 +55,7 @@ class UniformStrategy : public Strategy {
     return NthBit(runnable, static_cast<int>(prng_.Below(count)));
   }
   uint8_t Answer(const World& /*world*/, int /*slot*/, int count) override {
-    return static_cast<uint8_t>(prng_.Below(static_cast<uint32_t>(count)));
+    return DrawAnswer(prng_, count);
   }
 
  private:

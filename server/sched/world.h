@@ -297,8 +297,8 @@ class World : private faults::DecisionSource {
     return true;
   }
 
-  // Evaluates an armed point for the running task.
-  // `acting` is set to the rule that is the action's reason, 0 for none.
+  // Evaluates an armed point for the running task. `acting` is set to the rule
+  // that is the action's reason, 0 for none.
   faults::Action EvaluatePoint(faults::Point point,
                                const faults::PointPlace& place,
                                uint32_t* acting);

@@ -282,6 +282,14 @@ class ServerTest(FolderTest):
         self.assertIn("HOLDS", replay.stdout)
         self.ok("run", "delete", name)
 
+    def test_the_execution_of_the_readme_is_a_leak(self):
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        decisions = re.search(r"--decisions (\S+)", text).group(1)
+        story = run("replay", KNOWN_BUGS / "p46_by_exploration.textproto",
+                    "--protocol", "6.1", "--decisions", decisions)
+        self.assertEqual(story.returncode, 1, story.stderr)
+        self.assertIn("VIOLATED no_deadlock", story.stdout)
+
     def test_what_a_search_finds_is_replayed_and_minimized(self):
         scenario = KNOWN_BUGS / "p46_by_exploration.textproto"
         found = run("explore", scenario, "--protocol", "6.1", cwd=self.folder)

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -258,8 +259,7 @@ uint64_t BitsPerVma(const Protocol& p) {
   return p.id == "seed_bitmaps" ? 2 : 0;
 }
 
-// --- Tests
-// ---------------------------------------------------------------------
+// --- Tests -------------------------------------------------------------------
 
 class CostModelTest : public ::testing::TestWithParam<const Protocol*> {
  protected:
@@ -269,6 +269,10 @@ class CostModelTest : public ::testing::TestWithParam<const Protocol*> {
            (s.file_vmas == s.files && s.split == 0);
   }
 };
+
+// Those that have an unregister, and those that sort what they lock.
+class UnregistrationCostTest : public CostModelTest {};
+class SortingCostTest : public CostModelTest {};
 
 std::vector<Shape> Grid() {
   std::vector<Shape> grid;
@@ -304,10 +308,7 @@ TEST_P(CostModelTest, RegistrationFollowsTheFormulas) {
   }
 }
 
-TEST_P(CostModelTest, UnregistrationFollowsTheFormulas) {
-  if (GetParam()->mmu_notifier_unregister == nullptr) {
-    GTEST_SKIP() << "there is none";
-  }
+TEST_P(UnregistrationCostTest, FollowsTheFormulas) {
   for (const Shape& shape : Grid()) {
     if (!Survives(shape)) continue;
     Bench bench(*GetParam(), shape);
@@ -331,10 +332,7 @@ TEST_P(CostModelTest, MemoryGrowsByWhatAVmaCosts) {
 
 // #v13 to #v16 sort the pointers of each class: O(N log N) comparisons, each
 // with its cond_resched().
-TEST_P(CostModelTest, SortingIsBoundedByNLogN) {
-  if (GetParam()->family != "v13-v16") {
-    GTEST_SKIP() << "nothing is sorted";
-  }
+TEST_P(SortingCostTest, IsBoundedByNLogN) {
   for (const uint64_t n : {1, 2, 31, 256, 1000}) {
     sched::WorldOptions options;
     options.kaddr_order = sched::KaddrOrder::kShuffled;
@@ -344,17 +342,36 @@ TEST_P(CostModelTest, SortingIsBoundedByNLogN) {
   }
 }
 
+std::string NameOf(const ::testing::TestParamInfo<const Protocol*>& info) {
+  std::string name(info.param->id);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == '-'; },
+      '_');
+  return name;
+}
+
+template <typename Predicate>
+std::vector<const Protocol*> Those(Predicate predicate) {
+  std::vector<const Protocol*> those;
+  std::copy_if(AllProtocols().begin(), AllProtocols().end(),
+               std::back_inserter(those), predicate);
+  return those;
+}
+
 INSTANTIATE_TEST_SUITE_P(Protocols, CostModelTest,
                          ::testing::ValuesIn(AllProtocols().begin(),
                                              AllProtocols().end()),
-                         [](const auto& info) {
-                           std::string name(info.param->id);
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return c == '.' || c == '-'; },
-                               '_');
-                           return name;
-                         });
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Protocols, UnregistrationCostTest,
+                         ::testing::ValuesIn(Those([](const Protocol* p) {
+                           return p->mmu_notifier_unregister != nullptr;
+                         })),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Protocols, SortingCostTest,
+                         ::testing::ValuesIn(Those([](const Protocol* p) {
+                           return p->family == "v13-v16";
+                         })),
+                         NameOf);
 
 }  // namespace
 }  // namespace mmfault::notifier
