@@ -239,8 +239,7 @@ void DepthFirst::Descend(int task) {
 
 // Executes the task's next step and makes it the top's event.
 void DepthFirst::TakeStep(Decision decision) {
-  const auto task = static_cast<int>(decision.task);
-  Footprint step = Print(task);
+  Footprint step = Print(decision.task);
   const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
   const uint64_t alive = world_->state().alive;
   schedule_.push_back(decision);
@@ -249,7 +248,7 @@ void DepthFirst::TakeStep(Decision decision) {
     hashes_.push_back(world_->event_hash());
   }
   if (step.kind == trace::OpKind::kGracePeriodBegin) {
-    step.readers = world_->task(task).grace_waits_for;
+    step.readers = world_->task(decision.task).grace_waits_for;
   }
   stack_.SetEvent(step, clock);
   const uint64_t spawned = world_->state().alive & ~alive;
