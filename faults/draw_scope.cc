@@ -29,7 +29,8 @@ uint64_t Mix(uint64_t hash, const Term& term) {
                               static_cast<uint64_t>(term.action.arg)}) {
     hash = Mix(hash, part);
   }
-  return hash;
+  const auto arg2 = static_cast<uint64_t>(term.action.arg2);
+  return arg2 == 0 ? hash : Mix(hash, arg2);
 }
 
 }  // namespace

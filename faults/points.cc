@@ -28,6 +28,10 @@ std::span<const PointInfo> AllPoints() { return kPoints; }
 
 bool CanStop(Point point) { return point != Point::kMmLockStep; }
 
+bool CarriesMessage(Point point) {
+  return point == Point::kCallbackDeliver || point == Point::kCallbackAck;
+}
+
 bool HasMm(Point point) {
   return point != Point::kKmalloc && point != Point::kVmalloc &&
          point != Point::kCapable;
@@ -41,7 +45,7 @@ bool HasEvent(Point point) {
     case Point::kDeviceCallback:
       return true;
     default:
-      return false;
+      return CarriesMessage(point);
   }
 }
 

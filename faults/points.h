@@ -45,6 +45,10 @@ std::span<const PointInfo> AllPoints();
 // False where the point only looks on at a step that is being taken.
 bool CanStop(Point point);
 
+// Whether a callback, or its answer, is on its way there: it can be lost, come
+// twice or be overtaken.
+bool CarriesMessage(Point point);
+
 // What a rule's filters can ask about at a point.
 bool HasMm(Point point);
 bool HasNotifier(Point point);

@@ -33,6 +33,9 @@ bool AdmitsPass(const Rule& rule, const PointContext& context) {
          AdmitsPlace(rule, context.place);
 }
 
+// Keeps a delay's draw apart from the one that says whether it happens.
+constexpr uint64_t kJitter = 0x6a69747465720000U;
+
 // Without filters and conditions, so that every pass is a hit of all its terms.
 bool CountsEveryPass(const Rule& rule) {
   return rule.task < 0 && rule.mm == 0 && rule.notifier == 0 &&
@@ -190,9 +193,22 @@ Action Registry::EvaluateRule(const Rule& rule, const PointContext& context,
     const uint64_t hit = source_->CountHit(rule.term_counters[i]);
     if (!decided && Accepts(rule, i, hit)) {
       source_->CountFire(rule.term_counters[i]);
-      action = term.action;
+      action = Drawn(rule, i, hit);
       decided = true;
     }
+  }
+  return action;
+}
+
+// The term's action, with a delay's jitter decided.
+Action Registry::Drawn(const Rule& rule, size_t index, uint64_t hit) const {
+  Action action = rule.terms[index].action;
+  if (action.kind == ActionKind::kDelay && action.arg2 > action.arg) {
+    const auto choices = static_cast<uint64_t>(action.arg2 - action.arg) + 1;
+    const uint64_t draw = source_->Draw(static_cast<uint64_t>(rule.point),
+                                        DrawScope(rule, index) ^ kJitter, hit);
+    action.arg += static_cast<int64_t>(draw % choices);
+    action.arg2 = 0;
   }
   return action;
 }

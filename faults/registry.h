@@ -16,7 +16,8 @@
 //
 // A draw is a hash of the world's seed, the point, what the rule says, the
 // term's place in it and the hit: no draw depends on which others were made, on
-// other rules, or on the schedule but through the hit.
+// other rules, or on the schedule but through the hit. So does a delay's
+// jitter.
 //
 // A term's `when` counts the passes that the rule's filter and the term's
 // conditions admit, whatever the other terms and rules do: hit 5 is hit 5.
@@ -104,6 +105,7 @@ class Registry {
  private:
   Action EvaluateRule(const Rule& rule, const PointContext& context,
                       bool decided);
+  Action Drawn(const Rule& rule, size_t index, uint64_t hit) const;
   bool Admits(const Term& term, const PointContext& context) const;
   bool Accepts(const Rule& rule, size_t index, uint64_t hit) const;
 

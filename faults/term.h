@@ -20,16 +20,25 @@ enum class ActionKind : uint8_t {
   kNone = 0,            // `off`: matches, and nothing happens
   kError = 1,           // arg: errno, positive
   kSignal = 2,          // arg: signal number
-  kHold = 3,            // the task stops there until it is resumed
+  kHold = 3,            // until it is resumed; arg: ns at most, 0: no limit
   kYield = 4,           // arg: how many scheduling points to give away
   kDropCapability = 5,  // the task's world loses the capability
   kTeardownKill = 6,    // ForceTeardown of the mm at hand
   kTeardownForce = 7,
+  kDelay = 8,  // arg: ns of virtual time; arg2 above arg: up to so many, drawn
+  // What becomes of a callback, or of its answer, on the way.
+  kDrop = 9,
+  kDuplicate = 10,
+  kReorder = 11,     // arg: overtaken by so many
+  kCorrupt = 12,     // arg: what the answer says instead
+  kDisconnect = 13,  // ends the stream of the client that answers there
+  kCrash = 14,       // of the server, where that is allowed
 };
 
 struct Action {
   ActionKind kind = ActionKind::kNone;
   int64_t arg = 0;
+  int64_t arg2 = 0;
 
   friend bool operator==(const Action&, const Action&) = default;
 };

@@ -16,12 +16,13 @@ namespace mmfault::faults {
 namespace {
 
 // Words of other failpoint dialects, and what they are called here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8>
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9>
     kForeign = {{{"return", "error"},
                  {"pause", "hold"},
                  {"break", "hold"},
-                 {"delay", "yield"},
-                 {"sleep", "yield"},
+                 {"sleep", "delay"},
+                 {"latency", "delay"},
+                 {"panic", "crash"},
                  {"kill", "teardown"},
                  {"capability", "drop_capability"},
                  {"nothing", "off"}}};

@@ -30,8 +30,18 @@ constexpr std::array<std::string_view, 31> kSignalNames = {
     "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH",  "SIGIO",   "SIGPWR",
     "SIGSYS"};
 
-constexpr std::array<std::string_view, 7> kActionNames = {
-    "error", "signal", "hold", "yield", "drop_capability", "teardown", "off"};
+constexpr std::array<std::string_view, 14> kActionNames = {
+    "error", "signal",          "hold",     "yield",   "delay",
+    "drop",  "duplicate",       "reorder",  "corrupt", "disconnect",
+    "crash", "drop_capability", "teardown", "off"};
+constexpr std::array<ActionKind, 14> kActions = {
+    ActionKind::kError,        ActionKind::kSignal,
+    ActionKind::kHold,         ActionKind::kYield,
+    ActionKind::kDelay,        ActionKind::kDrop,
+    ActionKind::kDuplicate,    ActionKind::kReorder,
+    ActionKind::kCorrupt,      ActionKind::kDisconnect,
+    ActionKind::kCrash,        ActionKind::kDropCapability,
+    ActionKind::kTeardownKill, ActionKind::kNone};
 
 }  // namespace
 
@@ -72,5 +82,12 @@ std::string SignalName(int64_t number) {
 std::span<const std::string_view> SignalNames() { return kSignalNames; }
 
 std::span<const std::string_view> ActionNames() { return kActionNames; }
+
+ActionKind ActionOf(std::string_view name) {
+  const auto* it = std::find(kActionNames.begin(), kActionNames.end(), name);
+  return it == kActionNames.end()
+             ? ActionKind::kNone
+             : kActions[static_cast<size_t>(it - kActionNames.begin())];
+}
 
 }  // namespace mmfault::faults

@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "faults/term.h"
+
 namespace mmfault::faults {
 
 inline constexpr int64_t kMaxErrno = 4095;  // the kernel's MAX_ERRNO
@@ -32,9 +34,10 @@ std::optional<int64_t> SignalOf(std::string_view name);
 std::string SignalName(int64_t number);
 std::span<const std::string_view> SignalNames();
 
-// Action words, in the order in which messages list them: error, signal, hold,
-// yield, drop_capability, teardown, off.
+// Action words, in the order in which messages list them.
 std::span<const std::string_view> ActionNames();
+// The action of a word, kTeardownKill for both teardowns; kNone when unknown.
+ActionKind ActionOf(std::string_view name);
 
 }  // namespace mmfault::faults
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "faults/trigger/duration.h"
 #include "faults/trigger/lexer.h"
 #include "faults/trigger/names.h"
 #include "faults/trigger/trigger.h"
@@ -56,6 +57,10 @@ class Parser {
   bool ParseSignal(Action* action);
   bool ParseNumberOrName(const Named& named, int64_t* value);
   bool ParseYield(Action* action);
+  bool ParseHold(Action* action);
+  bool ParseDelay(Action* action);
+  bool ParseReorder(Action* action);
+  bool ParseCorrupt(Action* action);
   bool ParseTeardown(Action* action);
 
   size_t size_;
@@ -278,20 +283,42 @@ bool Parser::ParseDecimals(uint64_t* ppm) {
 
 // --- Actions ---------------------------------------------------------------
 
+// Words that are an action by themselves.
+std::optional<ActionKind> AloneKind(std::string_view word) {
+  constexpr std::array<std::pair<const char*, ActionKind>, 6> kAlone = {
+      {{"off", ActionKind::kNone},
+       {"drop_capability", ActionKind::kDropCapability},
+       {"drop", ActionKind::kDrop},
+       {"duplicate", ActionKind::kDuplicate},
+       {"disconnect", ActionKind::kDisconnect},
+       {"crash", ActionKind::kCrash}}};
+  for (const auto& [name, kind] : kAlone) {
+    if (word == name) {
+      return kind;
+    }
+  }
+  return std::nullopt;
+}
+
 bool Parser::ParseAction(Action* action) {
   const size_t start = lex_.Start();
   const std::string_view word = lex_.Word();
-  if (word == "off" || word == "hold" || word == "drop_capability") {
-    action->kind = word == "off"    ? ActionKind::kNone
-                   : word == "hold" ? ActionKind::kHold
-                                    : ActionKind::kDropCapability;
+  if (const std::optional<ActionKind> alone = AloneKind(word)) {
+    action->kind = *alone;
     return !lex_.At("(") ||
            lex_.FailHere(absl::StrCat(std::string(word), " takes no argument"));
   }
   if (word == "yield") {
     return ParseYield(action);
   }
-  if (word != "error" && word != "signal" && word != "teardown") {
+  if (word == "hold") {
+    return ParseHold(action);
+  }
+  if (word == "reorder") {
+    return ParseReorder(action);
+  }
+  if (word != "error" && word != "signal" && word != "teardown" &&
+      word != "delay" && word != "corrupt") {
     return lex_.FailUnknown(start, "action", word, ActionNames());
   }
   return lex_.Expect("(", word) && ParseArgument(word, action) &&
@@ -299,10 +326,89 @@ bool Parser::ParseAction(Action* action) {
 }
 
 bool Parser::ParseArgument(std::string_view word, Action* action) {
-  if (word == "error") {
-    return ParseErrno(action);
+  switch (word.front()) {
+    case 'e':
+      return ParseErrno(action);
+    case 's':
+      return ParseSignal(action);
+    case 'd':
+      return ParseDelay(action);
+    case 'c':
+      return ParseCorrupt(action);
+    default:
+      return ParseTeardown(action);
   }
-  return word == "signal" ? ParseSignal(action) : ParseTeardown(action);
+}
+
+bool Parser::ParseHold(Action* action) {
+  action->kind = ActionKind::kHold;
+  return !lex_.Take("(") || (ParseDuration(&lex_, &action->arg) &&
+                             lex_.Expect(")", "the argument"));
+}
+
+bool Parser::ParseDelay(Action* action) {
+  action->kind = ActionKind::kDelay;
+  if (!ParseDuration(&lex_, &action->arg)) {
+    return false;
+  }
+  if (!lex_.Take("..")) {
+    return true;
+  }
+  const size_t start = lex_.Start();
+  if (!ParseDuration(&lex_, &action->arg2)) {
+    return false;
+  }
+  if (action->arg2 < action->arg) {
+    return lex_.Fail(start, "the longest delay is below the shortest");
+  }
+  if (action->arg2 == action->arg) {
+    action->arg2 = 0;  // one spelling for one meaning
+  }
+  return true;
+}
+
+bool Parser::ParseReorder(Action* action) {
+  *action = {ActionKind::kReorder, 1};
+  if (!lex_.Take("(")) {
+    return true;
+  }
+  const size_t start = lex_.Start();
+  uint64_t callbacks = 0;
+  if (!lex_.Unsigned("a number of callbacks", &callbacks)) {
+    return false;
+  }
+  action->arg = static_cast<int64_t>(callbacks);
+  if (callbacks < 1 || callbacks > uint64_t{kMaxReorder}) {
+    return lex_.Fail(start, absl::StrCat("1 to ", kMaxReorder,
+                                         " callbacks overtake another"));
+  }
+  return lex_.Expect(")", "the argument");
+}
+
+// Names of errors are negative, as a method returns them.
+bool Parser::ParseCorrupt(Action* action) {
+  action->kind = ActionKind::kCorrupt;
+  const size_t start = lex_.Start();
+  const bool minus = lex_.Take("-");
+  lex_.Start();
+  if (lex_.LetterHere()) {
+    const bool known = ParseNumberOrName({.kind = "error",
+                                          .what = "an errno",
+                                          .max = kMaxErrno,
+                                          .find = ErrnoOf,
+                                          .names = ErrnoNames()},
+                                         &action->arg);
+    action->arg = -action->arg;
+    return known;
+  }
+  uint64_t number = 0;
+  if (!lex_.Unsigned("an errno or a number", &number)) {
+    return false;
+  }
+  action->arg = static_cast<int64_t>(number) * (minus ? -1 : 1);
+  return number <= uint64_t{kMaxErrno} ||
+         lex_.Fail(start, absl::StrCat("an answer is -", kMaxErrno, " to ",
+                                       kMaxErrno));
 }
 
 bool Parser::ParseErrno(Action* action) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "faults/trigger/duration.h"
 #include "faults/trigger/names.h"
 #include "faults/trigger/trigger.h"
 
@@ -58,6 +59,17 @@ std::string PrintPercent(uint32_t ppm) {
   return text + "%";
 }
 
+std::string PrintDelay(const Action& action) {
+  return absl::StrCat(
+      "delay(", PrintDuration(action.arg),
+      action.arg2 > action.arg ? ".." + PrintDuration(action.arg2) : "", ")");
+}
+
+std::string PrintAnswer(int64_t rc) {
+  const std::string name = ErrnoName(-rc);
+  return rc < 0 && name != absl::StrCat(-rc) ? name : absl::StrCat(rc);
+}
+
 std::string PrintTerm(const Term& term) {
   std::string text =
       absl::StrCat(PrintConditions(term.conditions), PrintWhen(term.when),
@@ -79,7 +91,9 @@ std::string PrintAction(const Action& action) {
     case ActionKind::kSignal:
       return absl::StrCat("signal(", SignalName(action.arg), ")");
     case ActionKind::kHold:
-      return "hold";
+      return action.arg == 0
+                 ? "hold"
+                 : absl::StrCat("hold(", PrintDuration(action.arg), ")");
     case ActionKind::kYield:
       return action.arg == 1 ? "yield"
                              : absl::StrCat("yield(", action.arg, ")");
@@ -89,6 +103,21 @@ std::string PrintAction(const Action& action) {
       return "teardown(kill)";
     case ActionKind::kTeardownForce:
       return "teardown(force)";
+    case ActionKind::kDelay:
+      return PrintDelay(action);
+    case ActionKind::kDrop:
+      return "drop";
+    case ActionKind::kDuplicate:
+      return "duplicate";
+    case ActionKind::kReorder:
+      return action.arg == 1 ? "reorder"
+                             : absl::StrCat("reorder(", action.arg, ")");
+    case ActionKind::kCorrupt:
+      return absl::StrCat("corrupt(", PrintAnswer(action.arg), ")");
+    case ActionKind::kDisconnect:
+      return "disconnect";
+    case ActionKind::kCrash:
+      return "crash";
   }
   return "off";
 }

@@ -33,7 +33,43 @@ absl::Status CheckError(const PointInfo& info, int64_t number) {
                                   : "; what can come from there: " + errors));
 }
 
+const char* WhyNot(ActionKind kind) {
+  switch (kind) {
+    case ActionKind::kHold:
+    case ActionKind::kYield:
+    case ActionKind::kDelay:
+      return "a task cannot stop at ";
+    case ActionKind::kDisconnect:
+      return "there is no client to disconnect at ";
+    case ActionKind::kCorrupt:
+      return "no answer is on its way at ";
+    default:
+      return "no callback is on its way at ";
+  }
+}
+
 }  // namespace
+
+bool Allows(Point point, ActionKind kind) {
+  switch (kind) {
+    case ActionKind::kError:
+      return !InfoOf(point).errors.empty();
+    case ActionKind::kHold:
+    case ActionKind::kYield:
+    case ActionKind::kDelay:
+      return CanStop(point);
+    case ActionKind::kDrop:
+    case ActionKind::kDuplicate:
+    case ActionKind::kReorder:
+      return CarriesMessage(point);
+    case ActionKind::kCorrupt:
+      return point == Point::kCallbackAck;
+    case ActionKind::kDisconnect:
+      return HasNotifier(point);
+    default:
+      return true;
+  }
+}
 
 absl::StatusOr<Point> PointNamed(std::string_view name) {
   const std::optional<Point> point = FindPoint(name);
@@ -56,10 +92,9 @@ absl::Status CheckAllowed(Point point, const Trigger& trigger) {
         return status;
       }
     }
-    if ((kind == ActionKind::kHold || kind == ActionKind::kYield) &&
-        !CanStop(point)) {
+    if (!Allows(point, kind)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("a task cannot stop at ", std::string(info.name)));
+          absl::StrCat(WhyNot(kind), std::string(info.name)));
     }
   }
   return absl::OkStatus();

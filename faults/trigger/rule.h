@@ -24,8 +24,14 @@ namespace mmfault::faults {
 // Errors: kNotFound: unknown; the message has the nearest known name.
 absl::StatusOr<Point> PointNamed(std::string_view name);
 
-// Whether the point has the trigger's actions: `error(E)` only with an error
-// that can come from there, `hold` and `yield` only where a task can stop.
+// Whether the action means something at the point: `hold`, `yield` and `delay`
+// where a task can stop; `drop`, `duplicate` and `reorder` where a callback or
+// its answer is on its way, `corrupt` for the answer; `disconnect` where there
+// is a notifier; `error` where errors come from. All others anywhere.
+bool Allows(Point point, ActionKind kind);
+
+// Whether the point has the trigger's actions: as Allows(), and `error(E)` only
+// with an error that can come from there.
 //
 // Errors: kInvalidArgument, without a column.
 absl::Status CheckAllowed(Point point, const Trigger& trigger);

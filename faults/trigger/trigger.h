@@ -8,9 +8,14 @@
 //               [ "when=" first [ ".." last ] [ "+" [ step ] ] ]
 //               [ percent "%" ] [ count "*" ] action
 //   condition = variable ( "==" | "!=" | "<" | "<=" | ">" | ">=" ) integer
-//   action    = "error(" errno ")" | "signal(" signal ")" | "hold"
-//             | "yield" [ "(" steps ")" ] | "drop_capability"
-//             | "teardown(" ( "kill" | "force" ) ")" | "off"
+//   action    = "error(" errno ")" | "signal(" signal ")"
+//             | "hold" [ "(" duration ")" ] | "yield" [ "(" steps ")" ]
+//             | "delay(" duration [ ".." duration ] ")"
+//             | "drop" | "duplicate" | "reorder" [ "(" callbacks ")" ]
+//             | "corrupt(" ( errno | integer ) ")" | "disconnect" | "crash"
+//             | "drop_capability" | "teardown(" ( "kill" | "force" ) ")"
+//             | "off"
+//   duration  = integer ( "ns" | "us" | "ms" | "s" | "m" | "h" )
 //
 // The order in which a term is written is the order in which it is asked:
 // conditions, when, probability, count, action; another order is an error, so
@@ -30,9 +35,24 @@
 //   count     How often the term acts; a draw that misses uses up none.
 //   error     ENOMEM, -ENOMEM, 12 and -12 are the same.
 //   signal    9, SIGKILL and KILL are the same.
-//   hold      The task stands there until it is resumed.
-//   yield     Gives away that many scheduling points; 1 when not said. There
-//             are no delays: time does not pass at a point.
+//   hold      The task stands there until it is resumed, or for so long.
+//   yield     Gives away that many scheduling points; 1 when not said.
+//   delay     Virtual time passes; of two durations a draw chooses one between
+//             them, both included. In atomic context the CPU is held as by
+//             mdelay(). A number without a unit is an error: to some it is
+//             milliseconds, to others not.
+//   drop      The callback does not get to its driver, or its answer not back.
+//             A lost answer is missed, as at its deadline, and counts as 0.
+//   duplicate The callback is made twice; an answer that comes twice is taken
+//             for that of the notifier's next callback too.
+//   reorder   So many later callbacks of the notifier, or answers, overtake it;
+//             1 when not said. Nobody waits for a callback that is overtaken:
+//             the walker goes on, as when a driver puts work off to a worker.
+//   corrupt   The answer says that number: EAGAIN and -EAGAIN are -11, other
+//             numbers are what they are. Methods without one ignore it.
+//   disconnect, crash
+//             End the stream of the client that answers for the notifier; end
+//             the server at once, if it allows that.
 //
 // Blanks may stand between any two of these. Limits: 1024 bytes, 16 terms, 8
 // conditions a term.
@@ -54,6 +74,9 @@ inline constexpr size_t kMaxTriggerBytes = 1024;
 inline constexpr size_t kMaxTerms = 16;
 inline constexpr size_t kMaxConditions = 8;
 inline constexpr int64_t kMaxYield = 1000000;
+inline constexpr int64_t kMaxReorder = 64;
+// Of a delay and a hold: 1000 hours.
+inline constexpr int64_t kMaxDurationNs = 3'600'000'000'000'000;
 
 struct Trigger {
   std::vector<Term> terms;

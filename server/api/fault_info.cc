@@ -19,11 +19,6 @@
 namespace mmfault::api {
 namespace {
 
-// Actions that need a place where the task can stop.
-bool NeedsStop(std::string_view action) {
-  return action == "hold" || action == "yield";
-}
-
 // Of the message's held_locks.
 constexpr size_t kHeldLocksMax = sched::kMaxHeldClasses;
 
@@ -37,9 +32,7 @@ v1::FaultPoint ToProto(const faults::PointInfo& info) {
   out.set_context(info.can_sleep ? v1::FaultPoint::CONTEXT_SLEEPABLE
                                  : v1::FaultPoint::CONTEXT_ATOMIC);
   for (const std::string_view action : faults::ActionNames()) {
-    const bool fails = action == "error";
-    if ((!fails || !info.errors.empty()) &&
-        (!NeedsStop(action) || faults::CanStop(info.point))) {
+    if (faults::Allows(info.point, faults::ActionOf(action))) {
       out.add_actions(std::string(action));
     }
   }

@@ -3,10 +3,10 @@
 
 #include "server/kernel/point.h"
 
-#include <algorithm>
 #include <bit>
 
 #include "server/kernel/signal.h"
+#include "server/kernel/wait.h"
 
 namespace mmfault::kernel {
 namespace {
@@ -19,8 +19,20 @@ uint64_t HoldArg(const HeldAt& held) {
                                                        << kRuleShift;
 }
 
-// It waits for it to be cleared from outside.
-bool HoldOver(const sched::TaskRecord& task) { return task.op_arg == 0; }
+// It waits for it to be cleared from outside, or for its time.
+bool HoldOver(const sched::TaskRecord& task) {
+  return task.op_arg == 0 || (task.wake_time_ns != 0 && TimeReached(task));
+}
+
+void SetWakeTime(int64_t duration_ns) {
+  const uint64_t wake_time =
+      duration_ns == 0
+          ? 0
+          : ThisWorld()->state().time_ns + static_cast<uint64_t>(duration_ns);
+  if (Current()->wake_time_ns != wake_time) {
+    Current()->wake_time_ns = wake_time;
+  }
+}
 
 }  // namespace
 
@@ -57,29 +69,33 @@ void might_sleep() {
 
 namespace {
 
+using faults::ActionKind;
+
+trace::Op OpAt(faults::Point point, trace::OpKind kind) {
+  return {kind, trace::Access::kRead, Current()->object.key(),
+          // A literal. NOLINTNEXTLINE(bugprone-*)
+          faults::InfoOf(point).name.data()};
+}
+
 // What an action does to the running task without stopping it.
 int Apply(const faults::Action& action, uint32_t mm) {
   sched::World* world = ThisWorld();
   switch (action.kind) {
-    case faults::ActionKind::kError:
+    case ActionKind::kError:
       return static_cast<int>(action.arg);
-    case faults::ActionKind::kSignal:
+    case ActionKind::kSignal:
       send_sig(static_cast<int>(action.arg), Current());
       return 0;
-    case faults::ActionKind::kDropCapability:
+    case ActionKind::kDropCapability:
       Current()->no_capability = true;
       return 0;
-    case faults::ActionKind::kTeardownKill:
-    case faults::ActionKind::kTeardownForce:
-      world->RequestTeardown(mm,
-                             action.kind == faults::ActionKind::kTeardownForce);
+    case ActionKind::kTeardownKill:
+    case ActionKind::kTeardownForce:
+      world->RequestTeardown(mm, action.kind == ActionKind::kTeardownForce);
       return 0;
-    case faults::ActionKind::kNone:
-    case faults::ActionKind::kHold:
-    case faults::ActionKind::kYield:
-      return 0;
+    default:
+      return 0;  // the task stops, or its callback is at stake
   }
-  return 0;
 }
 
 }  // namespace
@@ -104,27 +120,49 @@ void FaultPoint::Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
                                   .end = end},
                                  &rule_);
   point_ = point;
-  hold_ = action.kind == faults::ActionKind::kHold;
-  ready_ = !hold_ && action.kind != faults::ActionKind::kYield;
-  yields_ = static_cast<uint32_t>(std::max<int64_t>(action.arg, 1));
+  action_ = action;
+  ready_ = action.kind != ActionKind::kHold &&
+           action.kind != ActionKind::kYield &&
+           action.kind != ActionKind::kDelay;
   error_ = ready_ ? Apply(action, mm) : 0;
-  if (hold_) {
+  if (action.kind == ActionKind::kHold) {
     ThisWorld()->RequestStop();
   }
 }
 
 void FaultPoint::await_suspend(std::coroutine_handle<> /*leaf*/) const {
-  const trace::Op op{hold_ ? trace::OpKind::kHold : trace::OpKind::kYield,
-                     trace::Access::kRead, Current()->object.key(),
-                     // A literal. NOLINTNEXTLINE(bugprone-*)
-                     faults::InfoOf(point_).name.data()};
-  if (hold_) {
-    ThisWorld()->Publish(op, nullptr, HoldOver, nullptr,
-                         HoldArg({.point = point_, .rule = rule_}));
-  } else {
-    ThisWorld()->Publish(op);
-    Current()->yields_left = yields_ - 1;
+  switch (action_.kind) {
+    case ActionKind::kHold:
+      return Hold();
+    case ActionKind::kDelay:
+      return Delay();
+    default:
+      ThisWorld()->Publish(OpAt(point_, trace::OpKind::kYield));
+      Current()->yields_left = static_cast<uint32_t>(action_.arg) - 1;
   }
+}
+
+// With free timers its time is up as soon as others wish.
+void FaultPoint::Hold() const {
+  const bool timed = action_.arg != 0;
+  if (timed && ThisWorld()->options().free_timers) {
+    return Delay();
+  }
+  SetWakeTime(action_.arg);
+  ThisWorld()->Publish(OpAt(point_, trace::OpKind::kHold), nullptr, HoldOver,
+                       nullptr, HoldArg({.point = point_, .rule = rule_}));
+}
+
+// Not might_sleep(): an atomic context keeps its CPU, as in mdelay().
+void FaultPoint::Delay() const {
+  trace::Op op = OpAt(point_, trace::OpKind::kSleep);
+  op.obj = Current()->object.key(2);
+  if (ThisWorld()->options().free_timers) {
+    ThisWorld()->Publish(op);
+    return;
+  }
+  SetWakeTime(action_.arg);
+  ThisWorld()->Publish(op, nullptr, TimeReached);
 }
 
 std::optional<HeldAt> HeldAtOf(const sched::TaskRecord& task) {

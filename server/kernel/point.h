@@ -140,7 +140,8 @@ inline BugOn CheckLive(const sched::Object& object, trace::Cause cause) {
 void might_sleep();
 
 // Evaluates an armed point where the task cannot stop: signals, errors, the
-// capability and teardown act; hold and yield do not. Returns an errno or 0.
+// capability and teardown act; hold, delay and yield do not. Returns an errno
+// or 0.
 int InjectHere(faults::Point point, uint32_t mm = 0);
 
 // A point's place: about an mm and addresses, or a notifier of it.
@@ -158,7 +159,7 @@ faults::PointPlace At(const Mm* mm, const Mn* mn, uint64_t start = 0,
 }
 
 // A fault point: free unless a rule is armed there. Returns an errno to inject,
-// or 0. Suspends only when a rule holds or yields there.
+// or 0. Suspends only when a rule holds, delays or yields there.
 class [[nodiscard]] FaultPoint {
  public:
   // Evaluated here rather than in await_ready(), so that a disarmed point
@@ -181,17 +182,18 @@ class [[nodiscard]] FaultPoint {
   int await_resume() const noexcept { return error_; }
 
  private:
+  void Hold() const;
+  void Delay() const;
   // Sets all members. The parts of the place, and not the place: whose address
   // is taken is in the frame, and is stored there at disarmed points too.
   void Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
                 uint32_t event, uint64_t start, uint64_t end);
 
   bool ready_;  // the task goes straight on
-  bool hold_;
   faults::Point point_;
   int error_;
-  uint32_t yields_;  // scheduling points to give away, if it yields
-  uint32_t rule_;    // which has it stop
+  uint32_t rule_;  // which has it stop
+  faults::Action action_;
 };
 
 // Where a task is held, and by which rule; nothing for one that is not.

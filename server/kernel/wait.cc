@@ -8,10 +8,6 @@
 namespace mmfault::kernel {
 namespace {
 
-bool TimeReached(const sched::TaskRecord& task) {
-  return ThisWorld()->state().time_ns >= task.wake_time_ns;
-}
-
 // One sleep in a queue; true when the condition still holds at its end.
 struct WaitOnce : Point {
   wait_queue_head_t* queue;
@@ -46,6 +42,10 @@ sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
         target,
         arg};
   }
+}
+
+bool TimeReached(const sched::TaskRecord& task) {
+  return ThisWorld()->state().time_ns >= task.wake_time_ns;
 }
 
 WakeUp wake_up_all(wait_queue_head_t* queue, const char* where) {

@@ -40,6 +40,9 @@ struct [[nodiscard]] WakeUp : ReleasingPoint {
 };
 WakeUp wake_up_all(wait_queue_head_t* queue, const char* where);
 
+// Whether the time has come that the task sleeps for.
+bool TimeReached(const sched::TaskRecord& task);
+
 // Sleeps for virtual time, which passes only when nothing else can happen.
 struct [[nodiscard]] Sleep : Point {
   uint64_t duration_ns;

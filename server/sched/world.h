@@ -231,6 +231,16 @@ class World : private faults::DecisionSource {
   // Reports a deadlock as a violation.
   RunStop Run(Strategy* strategy, uint64_t max_steps);
 
+  // A hold of some duration ends when virtual time has passed. Whether Run()
+  // lets it pass for that alone, as at first, or leaves it to PassHold(): then
+  // somebody outside may still resume the task.
+  void SetHoldsWait(bool wait) { holds_wait_ = wait; }
+  // The earliest time at which a hold ends by itself; 0 when none will.
+  uint64_t NextHoldEnd() const;
+  // Nothing can run: time passes to where a sleep or a hold ends. False when
+  // that is nowhere. Between steps.
+  bool PassHold();
+
   // Called by a fault rule or by the host: Run() returns after this step.
   void RequestStop() { stop_requested_ = true; }
 
@@ -404,7 +414,8 @@ class World : private faults::DecisionSource {
   void ReachEnd(TaskRecord& task);
   void EndCurrent(TaskState state);
   void RecomputeCpuGate();
-  bool AdvanceClock();
+  uint64_t WakeTime(const TaskRecord& task, bool holds) const;
+  bool AdvanceClock(bool holds);
   RunStop ClassifyStop();
   uint64_t DeadlockedTasks() const;
   bool DeadlockKnown() const;
@@ -423,6 +434,7 @@ class World : private faults::DecisionSource {
   int task_slots_used_ = 1;
   bool yielded_ = false;
   bool stop_requested_ = false;
+  bool holds_wait_ = false;
   trace::EventSink* sink_ = nullptr;
   trace::MethodObserver* method_observer_ = nullptr;
   TeardownFn teardown_ = nullptr;

@@ -13,7 +13,7 @@ RunStop World::Run(Strategy* strategy, uint64_t max_steps) {
   for (uint64_t steps = 0;;) {
     const uint64_t ready = runnable();
     if (ready == 0) {
-      if (AdvanceClock()) {
+      if (AdvanceClock(!holds_wait_)) {
         continue;
       }
       return ClassifyStop();
@@ -33,32 +33,60 @@ RunStop World::Run(Strategy* strategy, uint64_t max_steps) {
   }
 }
 
+// When a task waits for the clock, until then; 0 for one that does not. A held
+// one is no reason for time to pass unless `holds` says so.
+uint64_t World::WakeTime(const TaskRecord& task, bool holds) const {
+  const bool waits =
+      task.op_kind == trace::OpKind::kSleep ||
+      (holds && task.op_kind == trace::OpKind::kHold && task.op_arg != 0);
+  const uint64_t wake_time = task.wake_time_ns;
+  return waits && wake_time > state_->time_ns ? wake_time : 0;
+}
+
 // Virtual time passes only when nothing else can happen. A sleeper whose time
 // has come may still wait for its CPU, so only later ones count; and only
-// sleepers look at the clock: others must not be woken by its passing.
-bool World::AdvanceClock() {
-  const uint64_t now = state_->time_ns;
+// those who look at the clock are asked again: others must not be woken by its
+// passing.
+bool World::AdvanceClock(bool holds) {
   uint64_t earliest = 0;
-  uint64_t sleepers = 0;
+  uint64_t waiters = 0;
   for (uint64_t rest = state_->alive; rest != 0; rest &= rest - 1) {
     const int slot = std::countr_zero(rest);
     const TaskRecord& task = state_->tasks[slot];
-    if (task.op_kind != trace::OpKind::kSleep || task.wake_time_ns <= now) {
-      continue;
+    if (WakeTime(task, true) != 0) {
+      waiters |= uint64_t{1} << slot;
     }
-    sleepers |= uint64_t{1} << slot;
-    if (earliest == 0 || task.wake_time_ns < earliest) {
-      earliest = task.wake_time_ns;
+    const uint64_t wake_time = WakeTime(task, holds);
+    if (wake_time != 0 && (earliest == 0 || wake_time < earliest)) {
+      earliest = wake_time;
     }
   }
   if (earliest == 0) {
     return false;
   }
   state_->time_ns = earliest;
-  for (; sleepers != 0; sleepers &= sleepers - 1) {
-    ReevaluateTask(std::countr_zero(sleepers));
+  for (; waiters != 0; waiters &= waiters - 1) {
+    ReevaluateTask(std::countr_zero(waiters));
   }
   return true;
+}
+
+uint64_t World::NextHoldEnd() const {
+  uint64_t earliest = 0;
+  for (uint64_t rest = state_->alive; rest != 0; rest &= rest - 1) {
+    const TaskRecord& task = state_->tasks[std::countr_zero(rest)];
+    const uint64_t wake_time =
+        task.op_kind == trace::OpKind::kHold ? WakeTime(task, true) : 0;
+    if (wake_time != 0 && (earliest == 0 || wake_time < earliest)) {
+      earliest = wake_time;
+    }
+  }
+  return earliest;
+}
+
+bool World::PassHold() {
+  Scope scope(this);
+  return runnable() == 0 && AdvanceClock(true);
 }
 
 uint64_t World::DeadlockedTasks() const {

@@ -10,7 +10,7 @@ namespace mmfault::faults {
 namespace {
 
 Action RandomAction(base::Prng* prng) {
-  const auto kind = static_cast<ActionKind>(prng->Below(8));
+  const auto kind = static_cast<ActionKind>(prng->Below(15));
   switch (kind) {
     case ActionKind::kError:
       return {kind, 1 + prng->Below(600)};
@@ -18,6 +18,17 @@ Action RandomAction(base::Prng* prng) {
       return {kind, 1 + prng->Below(64)};
     case ActionKind::kYield:
       return {kind, 1 + prng->Below(4)};
+    case ActionKind::kHold:
+      return {kind, prng->Below(3) * 500'000};
+    case ActionKind::kDelay: {
+      const int64_t least = 1 + prng->Below(5000);
+      return {kind, least,
+              prng->Below(2) == 0 ? 0 : least + 1 + prng->Below(9)};
+    }
+    case ActionKind::kReorder:
+      return {kind, 1 + prng->Below(64)};
+    case ActionKind::kCorrupt:
+      return {kind, static_cast<int64_t>(prng->Below(600)) - 300};
     default:
       return {kind, 0};
   }
@@ -55,7 +66,7 @@ Term RandomTerm(base::Prng* prng) {
   return term;
 }
 
-constexpr std::array<const char*, 36> kPieces = {"if(",
+constexpr std::array<const char*, 42> kPieces = {"if(",
                                                  "mm_users",
                                                  "==",
                                                  "0",
@@ -88,6 +99,12 @@ constexpr std::array<const char*, 36> kPieces = {"if(",
                                                  "->",
                                                  "off",
                                                  "drop_capability",
+                                                 "delay(",
+                                                 "10ms",
+                                                 "h",
+                                                 "reorder(",
+                                                 "corrupt(",
+                                                 "drop",
                                                  "18446744073709551615",
                                                  ".",
                                                  "%"};

@@ -63,6 +63,27 @@ constexpr Golden kGolden[] = {
     {"teardown(kill)", "teardown(kill)"},
     {"teardown(force)", "teardown(force)"},
     {"off", "off"},
+    {"hold(1h)", "hold(1h)"},
+    {"hold(90m)", "hold(90m)"},
+    {"hold( 60 s )", "hold(1m)"},
+    {"delay(10ms)", "delay(10ms)"},
+    {"delay(2000us)", "delay(2ms)"},
+    {"delay(10ms..20ms)", "delay(10ms..20ms)"},
+    {"delay(5ns..5ns)", "delay(5ns)"},
+    {"delay(1000h)", "delay(1000h)"},
+    {"drop", "drop"},
+    {"2*duplicate", "2*duplicate"},
+    {"reorder", "reorder"},
+    {"reorder(1)", "reorder"},
+    {"reorder(3)", "reorder(3)"},
+    {"corrupt(EAGAIN)", "corrupt(EAGAIN)"},
+    {"corrupt(-EAGAIN)", "corrupt(EAGAIN)"},
+    {"corrupt(-11)", "corrupt(EAGAIN)"},
+    {"corrupt(-4000)", "corrupt(-4000)"},
+    {"corrupt(0)", "corrupt(0)"},
+    {"corrupt(1)", "corrupt(1)"},
+    {"disconnect", "disconnect"},
+    {"crash", "crash"},
     // when, as strace has it.
     {"when=3 off", "when=3 off"},
     {"when=3..7 off", "when=3..7 off"},
@@ -117,7 +138,8 @@ constexpr Refused kRefused[] = {
     {"when=3 eror(ENOMEM)", 8,
      "unknown action \"eror\"; did you mean \"error\"?"},
     {"blow_up_everything", 1,
-     "known are error, signal, hold, yield, drop_capability, teardown, off"},
+     "known are error, signal, hold, yield, delay, drop, duplicate, reorder, "
+     "corrupt, disconnect, crash, drop_capability, teardown, off"},
     {"1*", 3, "expected an action, not the end"},
     {"off ->", 7, "expected an action, not the end"},
     {"off off", 5, "expected \"->\" after an action, not \"o\""},
@@ -129,7 +151,20 @@ constexpr Refused kRefused[] = {
     {"error(ENOMEM", 13, "expected \")\""},
     {"signal(65)", 8, "a signal is 1 to 64"},
     {"signal(SIGKIL)", 8, "did you mean \"SIGKILL\"?"},
-    {"hold(3)", 5, "hold takes no argument"},
+    {"hold(3)", 7, "a duration has a unit: ns, us, ms, s, m or h"},
+    {"hold(0s)", 6, "a duration is 1ns to 1000h"},
+    {"hold(1001h)", 6, "a duration is 1ns to 1000h"},
+    {"delay", 6, "expected \"(\" after delay, not the end"},
+    {"delay(10)", 9, "a duration has a unit"},
+    {"delay(10parsec)", 9, "a duration has a unit"},
+    {"delay(ms)", 7, "expected a duration, as 10ms, not \"m\""},
+    {"delay(2s..1s)", 11, "the longest delay is below the shortest"},
+    {"drop(1)", 5, "drop takes no argument"},
+    {"reorder(0)", 9, "1 to 64 callbacks overtake another"},
+    {"reorder(65)", 9, "1 to 64 callbacks overtake another"},
+    {"corrupt()", 9, "expected an errno or a number"},
+    {"corrupt(EAGAIM)", 9, "did you mean \"EAGAIN\"?"},
+    {"corrupt(5000)", 9, "an answer is -4095 to 4095"},
     {"yield(0)", 7, "yield gives away 1 to 1000000"},
     {"teardown(now)", 10, "unknown teardown \"now\""},
     {"when=0 off", 6, "hits are counted from 1"},
@@ -169,11 +204,12 @@ TEST(DialectTest, OneOrderOfModifiers) {
   EXPECT_EQ(ColumnOf(ParseTrigger("when=3 if(task==0) off").status()), 8);
 }
 
-// `sleep(10)` is milliseconds to some and has no unit to others: no delays.
+// `sleep(10)` is milliseconds to some and has no unit to others: a delay says
+// its unit.
 TEST(DialectTest, WordsOfOthersAreNamedInOurs) {
   EXPECT_THAT(ParseTrigger("sleep(10)"),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("did you mean \"yield\"?")));
+                       HasSubstr("did you mean \"delay\"?")));
   EXPECT_THAT(ParseTrigger("5%return(5)"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("did you mean \"error\"?")));

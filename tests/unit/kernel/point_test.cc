@@ -55,6 +55,76 @@ class FaultPointTest : public ::testing::Test {
   Result* result_;
 };
 
+constexpr int64_t kHour = 3'600'000'000'000;
+
+TEST_F(FaultPointTest, DelayTakesVirtualTime) {
+  Arm(ActionKind::kDelay, kHour, {2, 2, 1});
+  world_.Do(PassThreeTimes, result_);
+  EXPECT_EQ(world_->state().time_ns, static_cast<uint64_t>(kHour));
+  EXPECT_EQ(world_->state().step_count, 5U);
+}
+
+TEST_F(FaultPointTest, JitterIsOneDrawPerHit) {
+  faults::Rule rule;
+  rule.point = kPoint;
+  rule.terms.emplace_back();
+  rule.terms.back().action = {ActionKind::kDelay, 100, 200};
+  world_->faults().Arm(rule);
+  world_.Do(PassThreeTimes, result_);
+  const uint64_t time = world_->state().time_ns;
+  EXPECT_GE(time, 300U);
+  EXPECT_LE(time, 600U);
+  EngineWorld again;
+  again->faults().Arm(rule);
+  again.Do(PassThreeTimes, again.New<Result>());
+  EXPECT_EQ(again->state().time_ns, time);
+  EXPECT_EQ(again->event_hash(), world_->event_hash());
+}
+
+// A task that has an hour to wait can be resumed before, or waits it out.
+TEST_F(FaultPointTest, HoldEndsByItself) {
+  Arm(ActionKind::kHold, kHour, {2, 2, 1});
+  sched::TaskRecord* task = world_.Spawn(PassThreeTimes, result_);
+  EXPECT_EQ(world_.Run(), RunStop::kAtPoint);
+  ASSERT_TRUE(HeldAtOf(*task).has_value());
+  EXPECT_EQ(world_->NextHoldEnd(), static_cast<uint64_t>(kHour));
+  EXPECT_EQ(world_.Run(), RunStop::kFinished);
+  EXPECT_EQ(world_->state().time_ns, static_cast<uint64_t>(kHour));
+}
+
+TEST_F(FaultPointTest, HoldIsResumedBeforeItsTime) {
+  const uint32_t rule = Arm(ActionKind::kHold, kHour, {2, 2, 1});
+  world_.Spawn(PassThreeTimes, result_);
+  EXPECT_EQ(world_.Run(), RunStop::kAtPoint);
+  EXPECT_TRUE(world_->faults().Disarm(rule));
+  EXPECT_EQ(ResumeHeldBy(world_.get(), rule), 1);
+  EXPECT_EQ(world_.Run(), RunStop::kFinished);
+  EXPECT_EQ(world_->state().time_ns, 0U);
+}
+
+// Where somebody outside may resume it, time passes only when asked to.
+TEST_F(FaultPointTest, HoldMayWaitForTheOutside) {
+  world_->SetHoldsWait(true);
+  Arm(ActionKind::kHold, kHour, {2, 2, 1});
+  world_.Spawn(PassThreeTimes, result_);
+  EXPECT_EQ(world_.Run(), RunStop::kAtPoint);
+  EXPECT_EQ(world_.Run(), RunStop::kHeld);
+  EXPECT_TRUE(world_->PassHold());
+  EXPECT_EQ(world_.Run(), RunStop::kFinished);
+  EXPECT_EQ(world_->state().time_ns, static_cast<uint64_t>(kHour));
+}
+
+TEST_F(FaultPointTest, UndoTakesADelayBack) {
+  Arm(ActionKind::kDelay, 50, {1, 1, 1});
+  world_->SetUndo(true);
+  sched::TaskRecord* task = world_.Spawn(PassThreeTimes, result_);
+  const uint64_t before = world_->StateHash();
+  world_.Step(task);
+  EXPECT_EQ(world_->runnable(), 0U);
+  world_->UndoTo(0);
+  EXPECT_EQ(world_->StateHash(), before);
+}
+
 TEST_F(FaultPointTest, DisarmedIsNoStep) {
   world_.Do(PassThreeTimes, result_);
   EXPECT_EQ(world_->state().step_count, 4U);  // the start and three yields
