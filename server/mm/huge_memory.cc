@@ -6,6 +6,7 @@
 #include "server/kernel/errno.h"
 #include "server/mm/hugetlb.h"
 #include "server/mm/khugepaged.h"
+#include "server/mm/madvise.h"
 #include "server/mm/page_table.h"
 #include "server/mm/rmap.h"
 #include "server/mm/vma.h"
@@ -232,7 +233,8 @@ void ReplaceInCache(page* p, const split_pages* pages) {
 // Kernel: mm/huge_memory.c:hugepage_madvise(), v6.1. Requires mmap_lock for
 // write.
 sched::Task<int> AdviseOne(vm_area_struct* vma, uint64_t start, uint64_t end,
-                           bool on) {
+                           uint64_t arg) {
+  const bool on = arg != 0;
   if (is_vm_hugetlb_page(vma)) {
     co_return -EINVAL;
   }
@@ -391,30 +393,18 @@ sched::Task<int> split_huge_page(page* p) {
 }
 
 // Rule: nothing is taken away, unless a VMA is split in the middle of a huge
-// page. Kernel: mm/madvise.c:madvise_walk_vmas(), v6.1.
+// page. Kernel: mm/madvise.c:madvise_vma_behavior(), v6.1.
 sched::Task<int> hugepage_madvise(mm_struct* mm, uint64_t start, uint64_t end,
                                   bool on) {
   if (!era().huge_pages) {
     co_return -EINVAL;
   }
   int rc = co_await mmap_write_lock(mm, "madvise");
-  if (rc != 0) {
-    co_return rc;
+  if (rc == 0) {
+    rc = co_await madvise_walk_vmas(mm, start, end, on ? 1 : 0, AdviseOne);
+    co_await mmap_write_unlock(mm, "madvise");
   }
-  uint64_t covered = start;
-  bool hole = false;
-  vm_area_struct* vma = find_vma(mm, covered);
-  while (vma != nullptr && vma->vm_start < end && rc == 0) {
-    const uint64_t from =
-        vma->vm_start > covered ? vma->vm_start.get() : covered;
-    const uint64_t to = vma->vm_end < end ? vma->vm_end.get() : end;
-    hole = hole || from > covered;
-    covered = to;
-    rc = co_await AdviseOne(vma, from, to, on);
-    vma = covered < end ? find_vma(mm, covered) : nullptr;
-  }
-  co_await mmap_write_unlock(mm, "madvise");
-  co_return rc == 0 && (hole || covered < end) ? -ENOMEM : rc;
+  co_return rc;
 }
 
 }  // namespace mmfault::mm

@@ -7,6 +7,7 @@
 #include "server/mm/fork.h"
 #include "server/mm/hugetlb.h"
 #include "server/mm/ksm_tree.h"
+#include "server/mm/madvise.h"
 #include "server/mm/memory.h"
 #include "server/mm/page_table.h"
 #include "server/mm/vma.h"
@@ -33,7 +34,8 @@ sched::Task<> unmerge_ksm_pages(vm_area_struct* vma, uint64_t start,
 // Kernel: mm/ksm.c:ksm_madvise(), v6.1. Rule: what is shared, or not private
 // memory, is not for KSM, and nobody is told so.
 sched::Task<int> AdviseOne(vm_area_struct* vma, uint64_t start, uint64_t end,
-                           bool mergeable) {
+                           uint64_t arg) {
+  const bool mergeable = arg != 0;
   const bool now = (vma->vm_flags & VM_MERGEABLE) != 0;
   if (now == mergeable || (vma->vm_flags & VM_SHARED) != 0 ||
       is_vm_hugetlb_page(vma)) {
@@ -54,30 +56,19 @@ sched::Task<int> AdviseOne(vm_area_struct* vma, uint64_t start, uint64_t end,
 
 }  // namespace
 
-// Kernel: mm/madvise.c:madvise_walk_vmas(), v6.1.
+// Kernel: mm/madvise.c:madvise_vma_behavior(), v6.1.
 sched::Task<int> ksm_madvise(mm_struct* mm, uint64_t start, uint64_t end,
                              bool mergeable) {
   if (!era().huge_pages) {
     co_return -EINVAL;
   }
   int rc = co_await mmap_write_lock(mm, "madvise");
-  if (rc != 0) {
-    co_return rc;
+  if (rc == 0) {
+    rc = co_await madvise_walk_vmas(mm, start, end, mergeable ? 1 : 0,
+                                    AdviseOne);
+    co_await mmap_write_unlock(mm, "madvise");
   }
-  uint64_t covered = start;
-  bool hole = false;
-  vm_area_struct* vma = find_vma(mm, covered);
-  while (vma != nullptr && vma->vm_start < end && rc == 0) {
-    const uint64_t from =
-        vma->vm_start > covered ? vma->vm_start.get() : covered;
-    const uint64_t to = vma->vm_end < end ? vma->vm_end.get() : end;
-    hole = hole || from > covered;
-    covered = to;
-    rc = co_await AdviseOne(vma, from, to, mergeable);
-    vma = covered < end ? find_vma(mm, covered) : nullptr;
-  }
-  co_await mmap_write_unlock(mm, "madvise");
-  co_return rc == 0 && (hole || covered < end) ? -ENOMEM : rc;
+  co_return rc;
 }
 
 // Kernel: mm/ksm.c:__ksm_enter(), v6.1.

@@ -1,6 +1,8 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "server/mm/madvise.h"
+
 #include "server/kernel/errno.h"
 #include "server/mm/huge_memory.h"
 #include "server/mm/hugetlb.h"
@@ -149,7 +151,8 @@ sched::Task<int> OneHugetlbVma(vm_area_struct* vma, uint64_t start,
 
 // Kernel: mm/madvise.c:madvise_vma_behavior(), v6.1.
 sched::Task<int> OneVma(vm_area_struct* vma, uint64_t start, uint64_t end,
-                        Advice advice) {
+                        uint64_t arg) {
+  const auto advice = static_cast<Advice>(arg);
   int rc = 0;
   if (is_vm_hugetlb_page(vma)) {
     rc = co_await OneHugetlbVma(vma, start, end, advice);
@@ -178,29 +181,6 @@ sched::Task<int> OneVma(vm_area_struct* vma, uint64_t start, uint64_t end,
   co_return rc;
 }
 
-// Rule: a hole is remembered and the walk goes on; an error ends it. The VMA is
-// looked up again each time: the operation may have let go of mmap_lock or
-// merged it. Kernel: mm/madvise.c:madvise_walk_vmas(), v6.1.
-sched::Task<int> WalkVmas(mm_struct* mm, uint64_t start, uint64_t end,
-                          Advice advice) {
-  int rc = 0;
-  uint64_t at = start;
-  while (at < end) {
-    vm_area_struct* vma = find_vma(mm, at);
-    if (vma == nullptr || vma->vm_start >= end) {
-      co_return -ENOMEM;
-    }
-    rc = vma->vm_start > at ? -ENOMEM : rc;
-    const uint64_t from = Max(at, vma->vm_start);
-    at = Min(end, vma->vm_end);
-    const int error = co_await OneVma(vma, from, at, advice);
-    if (error != 0) {
-      co_return error;
-    }
-  }
-  co_return rc;
-}
-
 // Whether it was done under the lock of its only VMA. Kernel: mm/madvise.c:
 // try_vma_read_lock(), v6.16.
 sched::Task<bool> UnderVmaLock(mm_struct* mm, uint64_t start, uint64_t end,
@@ -211,10 +191,16 @@ sched::Task<bool> UnderVmaLock(mm_struct* mm, uint64_t start, uint64_t end,
   }
   const bool whole = end <= vma->vm_end;
   if (whole) {
-    *rc = co_await OneVma(vma, start, end, advice);
+    *rc = co_await OneVma(vma, start, end, static_cast<uint64_t>(advice));
   }
   co_await vma_end_read(vma);
   co_return whole;
+}
+
+sched::Task<int> WalkVmas(mm_struct* mm, uint64_t start, uint64_t end,
+                          Advice advice) {
+  return madvise_walk_vmas(mm, start, end, static_cast<uint64_t>(advice),
+                           OneVma);
 }
 
 sched::Task<int> UnderReadLock(mm_struct* mm, uint64_t start, uint64_t end,
@@ -234,6 +220,29 @@ sched::Task<int> UnderReadLock(mm_struct* mm, uint64_t start, uint64_t end,
 }
 
 }  // namespace
+
+// Rule: a hole is remembered and the walk goes on; an error ends it. The VMA is
+// looked up again each time: the visit may have let go of mmap_lock or merged
+// it. Kernel: mm/madvise.c:madvise_walk_vmas(), v6.1.
+sched::Task<int> madvise_walk_vmas(mm_struct* mm, uint64_t start, uint64_t end,
+                                   uint64_t arg, VisitVma visit) {
+  int rc = 0;
+  uint64_t at = start;
+  while (at < end) {
+    vm_area_struct* vma = find_vma(mm, at);
+    if (vma == nullptr || vma->vm_start >= end) {
+      co_return -ENOMEM;
+    }
+    rc = vma->vm_start > at ? -ENOMEM : rc;
+    const uint64_t from = Max(at, vma->vm_start);
+    at = Min(end, vma->vm_end);
+    const int error = co_await visit(vma, from, at, arg);
+    if (error != 0) {
+      co_return error;
+    }
+  }
+  co_return rc;
+}
 
 // Kernel: mm/madvise.c:do_madvise(), v6.1 and v7.0.
 sched::Task<int> do_madvise(mm_struct* mm, uint64_t start, uint64_t end,

@@ -11,9 +11,10 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
+#include <string>
 
 #include "tests/bench/compare.h"
-#include "tests/bench/echo.grpc.pb.h"
+#include "tests/bench/echo_load.h"
 #include "tests/bench/load.h"
 #include "tests/bench/report.h"
 #include "tests/bench/server_process.h"
@@ -21,47 +22,12 @@
 namespace mmfault::bench {
 namespace {
 
-// The sizes of a small step's request and response.
+// A small step's request and response are of about that size.
 constexpr int kPayloadBytes = 64;
 
 std::unique_ptr<EchoService::Stub> Connect(const ServerProcess& server) {
   return EchoService::NewStub(grpc::CreateChannel(
       server.address(), grpc::InsecureChannelCredentials()));
-}
-
-LoadResult LoadEcho(EchoService::Stub& stub, const LoadOptions& options) {
-  EchoRequest request;
-  request.set_payload(std::string(kPayloadBytes, 'x'));
-  return RunUnaryLoad(
-      [&](int /*slot*/) {
-        return MakeUnaryCall<EchoRequest, EchoResponse>(
-            request, [&stub](grpc::ClientContext* context, const auto* request,
-                             auto* response, auto done) {
-              stub.async()->Echo(context, request, response, std::move(done));
-            });
-      },
-      options);
-}
-
-LoadResult LoadPingPong(EchoService::Stub& stub, int stream_count,
-                        const LoadOptions& options) {
-  PingPongRequest request;
-  request.set_payload(std::string(kPayloadBytes, 'x'));
-  using Stream = TypedLoadStream<PingPongRequest, PingPongResponse>;
-  std::vector<std::unique_ptr<LoadStream>> streams;
-  streams.reserve(static_cast<size_t>(stream_count));
-  for (int i = 0; i < stream_count; ++i) {
-    streams.push_back(std::make_unique<Stream>(
-        std::vector<PingPongRequest>{request},
-        [&stub](grpc::ClientContext* context, Stream::Reactor* reactor) {
-          stub.async()->PingPong(context, reactor);
-        },
-        [&request](const PingPongResponse&, PingPongRequest* answer) {
-          *answer = request;
-          return true;
-        }));
-  }
-  return RunStreamLoad(streams, options);
 }
 
 // What health, reflection, channelz and the bounds cost a call.
@@ -79,18 +45,25 @@ void CompareHosting(const std::string& echo_server,
     report.Add("rpc.hosted." + what + ".ratio", comparison.ratio, "ratio",
                Better::kHigher);
   };
+  const std::string payload(kPayloadBytes, 'x');
+  EchoRequest request;
+  request.set_payload(payload);
   for (const int in_flight : {1, 16, 64}) {
     const LoadOptions options = SliceOptions(in_flight, round);
     add("unary.c" + std::to_string(in_flight),
-        Alternate([&] { return LoadEcho(*plain_stub, options); },
-                  [&] { return LoadEcho(*hosted_stub, options); }));
+        Alternate([&] { return LoadEcho(*plain_stub, request, options); },
+                  [&] { return LoadEcho(*hosted_stub, request, options); }));
   }
+  PingPongRequest ping;
+  ping.set_payload(payload);
   for (const int streams : {1, 64}) {
     const LoadOptions options = SliceOptions(streams, round);
     add("bidi.s" + std::to_string(streams),
         Alternate(
-            [&] { return LoadPingPong(*plain_stub, streams, options); },
-            [&] { return LoadPingPong(*hosted_stub, streams, options); }));
+            [&] { return LoadPingPong(*plain_stub, streams, ping, options); },
+            [&] {
+              return LoadPingPong(*hosted_stub, streams, ping, options);
+            }));
   }
 }
 

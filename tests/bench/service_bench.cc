@@ -18,7 +18,7 @@
 #include "mmfault/v1/notifier_service.grpc.pb.h"
 #include "mmfault/v1/world_service.grpc.pb.h"
 #include "tests/bench/compare.h"
-#include "tests/bench/echo.grpc.pb.h"
+#include "tests/bench/echo_load.h"
 #include "tests/bench/load.h"
 #include "tests/bench/report.h"
 #include "tests/bench/server_process.h"
@@ -127,19 +127,6 @@ LoadResult LoadSteps(Subject& subject, const std::vector<std::string>& worlds,
 // A message of this many bytes: two of them are the field's tag and length.
 std::string Payload(size_t bytes) { return std::string(bytes - 2, 'x'); }
 
-LoadResult LoadEcho(EchoService::Stub& echo, const EchoRequest& request,
-                    const LoadOptions& options) {
-  return RunUnaryLoad(
-      [&](int /*slot*/) {
-        return MakeUnaryCall<EchoRequest, EchoResponse>(
-            request, [&echo](grpc::ClientContext* context, const auto* sent,
-                             auto* response, auto done) {
-              echo.async()->Echo(context, sent, response, std::move(done));
-            });
-      },
-      options);
-}
-
 void CompareUnary(EchoService::Stub& echo, Subject& subject,
                   std::chrono::milliseconds round, Report& report) {
   std::vector<std::string> worlds;
@@ -225,26 +212,6 @@ LoadResult LoadCallbacks(Subject& subject, int stream_count, Sizes* sizes,
     subject.DeleteWorld(world);
   }
   return result;
-}
-
-LoadResult LoadPingPong(EchoService::Stub& echo, int stream_count,
-                        const PingPongRequest& request,
-                        const LoadOptions& options) {
-  using Stream = TypedLoadStream<PingPongRequest, PingPongResponse>;
-  std::vector<std::unique_ptr<LoadStream>> streams;
-  streams.reserve(static_cast<size_t>(stream_count));
-  for (int i = 0; i < stream_count; ++i) {
-    streams.push_back(std::make_unique<Stream>(
-        std::vector<PingPongRequest>{request},
-        [&echo](grpc::ClientContext* context, Stream::Reactor* reactor) {
-          echo.async()->PingPong(context, reactor);
-        },
-        [&request](const PingPongResponse&, PingPongRequest* answer) {
-          *answer = request;
-          return true;
-        }));
-  }
-  return RunStreamLoad(streams, options);
 }
 
 void CompareCallbacks(EchoService::Stub& echo, Subject& subject,

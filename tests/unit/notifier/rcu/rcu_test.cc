@@ -13,13 +13,10 @@
 namespace mmfault::notifier {
 namespace {
 
-using device::Method;
 using faults::ActionKind;
 using faults::Point;
-using kernel::Mutant;
 
 constexpr int kSchedules = 2000;
-constexpr int64_t kLong = 60;  // scheduling points
 
 class RcuTest : public ::testing::TestWithParam<const Protocol*> {
  protected:
@@ -30,28 +27,6 @@ class RcuTest : public ::testing::TestWithParam<const Protocol*> {
 INSTANTIATE_TEST_SUITE_P(Rcu, RcuTest,
                          ::testing::Values(&kV2_6_27Rc1, &kV2_6_27, &kV3_6),
                          TestNameOf);
-
-TEST_P(RcuTest, MunmapDropsTheMappingBetweenStartAndEnd) {
-  Scene scene(protocol());
-  ASSERT_EQ(scene.RegisterNow(), 0);
-  ASSERT_EQ(scene.EstablishNow(kAnonPage), 0);
-  scene.world.Do(Scene::Unmap, &scene);
-  EXPECT_EQ(scene.dev->spte_count, 0U);
-  EXPECT_EQ(scene.Deliveries(Method::kInvalidateRangeStart), 1U);
-  EXPECT_EQ(scene.Deliveries(Method::kInvalidateRangeEnd), 1U);
-  EXPECT_EQ(scene.world.Violations(), "");
-}
-
-TEST_P(RcuTest, ReclaimDropsTheMappingByPage) {
-  Scene scene(protocol());
-  ASSERT_EQ(scene.RegisterNow(), 0);
-  ASSERT_EQ(scene.EstablishNow(kAnonPage), 0);
-  scene.world.Do(Scene::Reclaim, &scene);
-  EXPECT_EQ(scene.dev->spte_count, 0U);
-  EXPECT_EQ(scene.Deliveries(Method::kInvalidatePage), 1U);
-  EXPECT_EQ(scene.Deliveries(Method::kInvalidateRangeStart), 0U);
-  EXPECT_EQ(scene.world.Violations(), "");
-}
 
 // Each pass visits N + 1 steps, the last of which finds the end of the list. A
 // signal that arrives there is seen by the next pass, if there is one.
@@ -87,32 +62,6 @@ TEST_P(RcuTest, EveryRegistrationAllocatesAndFailsWithoutATrace) {
   EXPECT_EQ(scene.world.Violations(), "");
 }
 
-TEST_P(RcuTest, ExitReleasesOnceAndUnregisterIsLegalAfterwards) {
-  Scene scene(protocol());
-  ASSERT_EQ(scene.RegisterNow(), 0);
-  ASSERT_EQ(scene.EstablishNow(kAnonPage), 0);
-  scene.world.Do(Scene::Exit, &scene);
-  EXPECT_EQ(scene.Deliveries(Method::kRelease), 1U);
-  EXPECT_EQ(scene.dev->spte_count, 0U);
-  EXPECT_FALSE(scene.mm->object.freed());  // the registration's pin
-  EXPECT_EQ(scene.UnregisterNow(), 0);
-  EXPECT_TRUE(scene.mm->object.freed());
-  EXPECT_EQ(scene.Deliveries(Method::kRelease), 1U);
-  EXPECT_EQ(scene.world.Violations(), "");
-}
-
-TEST_P(RcuTest, UnregisterReleasesAndItMayRegisterAgain) {
-  Scene scene(protocol());
-  for (uint32_t i = 1; i <= 2; ++i) {
-    ASSERT_EQ(scene.RegisterNow(), 0);
-    EXPECT_EQ(scene.UnregisterNow(), 0);
-    EXPECT_EQ(scene.Deliveries(Method::kRelease), i);
-  }
-  scene.world.Do(Scene::Exit, &scene);
-  EXPECT_TRUE(scene.mm->object.freed());
-  EXPECT_EQ(scene.world.Violations(), "");
-}
-
 // P10 and P11: who unlinks first releases alone; who releases first may not be
 // alone, and may be late to unlink.
 TEST_P(RcuTest, UnregisterRacingExit) {
@@ -135,56 +84,6 @@ TEST_P(RcuTest, UnregisterRacingExit) {
   EXPECT_EQ(protocol().tolerated[0].cause, Cause::kReleaseTwice);
 }
 
-// P13, at exit and at unregister: what is invalidated after the unlink and
-// before the release is lost. Truncate is longer than the window, which the
-// yields widen.
-TEST_P(RcuTest, TruncateBetweenUnlinkAndRelease) {
-  for (const sched::TaskEntry end : {Scene::Exit, UnregisterIt}) {
-    Scene scene(protocol());
-    ASSERT_EQ(scene.RegisterNow(), 0);
-    ASSERT_EQ(scene.EstablishNow(kFilePage), 0);
-    scene.world.Arm(Point::kReleaseUnlinked, ActionKind::kYield, kLong);
-    scene.world.Arm(Point::kUnregisterUnlinked, ActionKind::kYield, kLong);
-    scene.world.Spawn("end", end, &scene);
-    scene.world.Spawn("truncater", Scene::Truncate, &scene);
-    const Exploration seen = scene.world.Explore(kSchedules);
-    EXPECT_EQ(seen.Found(Checker::kNoStaleSecondaryMapping), !releases_first())
-        << seen.Text();
-  }
-}
-
-// P12 and P14 are absent: the walker's read section keeps what it walks.
-TEST_P(RcuTest, TruncateRacingUnregisterIsSafe) {
-  Scene scene(protocol());
-  ASSERT_EQ(scene.RegisterNow(), 0);
-  scene.world.Spawn("truncater", Scene::Truncate, &scene);
-  scene.world.Spawn("client", Scene::UnregisterAndFree, &scene);
-  const Exploration seen = scene.world.Explore(kSchedules);
-  EXPECT_TRUE(seen.Clean()) << seen.Text();
-}
-
-// P01 and P03 are absent: all locks are held, so nobody is between start and
-// end.
-TEST_P(RcuTest, RegisterRacingRangesIsClean) {
-  Scene scene(protocol());
-  scene.world.Spawn("truncater", Scene::Truncate, &scene);
-  scene.world.Spawn("zapper", Scene::DontNeed, &scene);
-  scene.world.Spawn("reclaim", Scene::Reclaim, &scene);
-  scene.world.Spawn("client", Scene::RegisterAndMapFile, &scene);
-  const Exploration seen = scene.world.Explore(kSchedules);
-  EXPECT_TRUE(seen.Clean()) << seen.Text();
-}
-
-// P35 is absent: the system-wide mutex lets one locker in at a time.
-TEST_P(RcuTest, RegistrationsOfMmsWithACommonFileDoNotDeadlock) {
-  Scene scene(protocol());
-  OtherMm other(&scene);
-  scene.world.Spawn("first", RegisterIt, &scene);
-  scene.world.Spawn("second", OtherMm::RegisterIt, &other);
-  const Exploration seen = scene.world.Explore(kSchedules);
-  EXPECT_TRUE(seen.Clean()) << seen.Text();
-}
-
 // P36: VMA by VMA, the second one's mapping comes after the first one's
 // anon_vma; by class it does not.
 TEST_P(RcuTest, LocksOfTwoClassesAreOrderedByClass) {
@@ -205,145 +104,6 @@ TEST_P(RcuTest, NoMethodMaySleep) {
   ASSERT_EQ(scene.RegisterNow(), 0);
   scene.world.Do(Scene::DontNeed, &scene);
   EXPECT_TRUE(scene.world.Violated(Checker::kNoSleepInAtomic));
-}
-
-TEST_P(RcuTest, RegisterWithoutUsersIsABug) {
-  Scene scene(protocol());
-  Call(&scene.world, [&] { return mm::mmgrab(scene.mm); });
-  scene.world.Do(Scene::Exit, &scene);
-  scene.world.Try(Scene::RegisterAndMapFile, &scene);
-  EXPECT_TRUE(scene.world.Violated(Checker::kCountsSane, Cause::kMmUsersZero));
-}
-
-// P44 is absent: the end is sent after a failed copy too.
-TEST_P(RcuTest, FailedForkEndsWhatItStarted) {
-  Scene scene(protocol());
-  ASSERT_EQ(scene.RegisterNow(), 0);
-  mm::mm_struct* child = scene.world.NewMm();
-  scene.world.Arm(Point::kKmalloc, ActionKind::kError, ENOMEM, 3);
-  EXPECT_EQ(
-      Call<int>(&scene.world, [&] { return mm::dup_mmap(child, scene.mm); }),
-      -ENOMEM);
-  EXPECT_EQ(scene.Deliveries(Method::kInvalidateRangeStart), 1U);
-  EXPECT_EQ(scene.dev->mn.open_total, 0U);
-}
-
-// --- Planted mistakes, each found where the same code without it was clean --
-
-class RcuMutantTest : public RcuTest {};
-INSTANTIATE_TEST_SUITE_P(Rcu, RcuMutantTest,
-                         ::testing::Values(&kV2_6_27Rc1, &kV2_6_27, &kV3_6),
-                         TestNameOf);
-
-TEST_P(RcuMutantTest, APartOfTheLocksIsKept) {
-  Scene scene(protocol(), WithMutant(Mutant::kAllLocksKeepsPart));
-  scene.world.Arm(Point::kMmLockLock, ActionKind::kSignal, kSigUsr1, 1);
-  EXPECT_EQ(scene.RegisterNow(), -EINTR);
-  EXPECT_TRUE(scene.world.Violated(Checker::kLocksBalanced));
-}
-
-TEST_P(RcuMutantTest, MappingsAreSkipped) {
-  Scene scene(protocol(), WithMutant(Mutant::kAllLocksSkipsMappings));
-  scene.world.Spawn("truncater", Scene::Truncate, &scene);
-  scene.world.Spawn("client", Scene::RegisterAndMapFile, &scene);
-  const Exploration seen = scene.world.Explore(kSchedules);
-  EXPECT_TRUE(seen.Found(Checker::kStartEndPaired)) << seen.Text();
-}
-
-TEST_P(RcuMutantTest, MarksAreIgnored) {
-  Scene scene(protocol(), WithMutant(Mutant::kAllLocksIgnoresMarks));
-  scene.world.Try(RegisterIt, &scene);
-  EXPECT_TRUE(scene.world.Violated(Checker::kNoSelfDeadlock));
-}
-
-TEST_P(RcuMutantTest, NoMutexOrdersTheTakers) {
-  Scene scene(protocol(), WithMutant(Mutant::kAllLocksNoMutex));
-  OtherMm other(&scene);
-  scene.world.Spawn("first", RegisterIt, &scene);
-  scene.world.Spawn("second", OtherMm::RegisterIt, &other);
-  const Exploration seen = scene.world.Explore(kSchedules);
-  EXPECT_TRUE(seen.Found(Checker::kLocksBalanced)) << seen.Text();
-}
-
-TEST_P(RcuMutantTest, AFlagIsLeft) {
-  Scene scene(protocol(), WithMutant(Mutant::kAllLocksLeavesFlag));
-  scene.world.Try(RegisterIt, &scene);
-  EXPECT_TRUE(scene.world.Violated(Checker::kLockFlagsClear) ||
-              scene.world.Violated(Checker::kLocksBalanced))
-      << scene.world.Violations();
-}
-
-// The peer takes the locks first; both come to the list at about one time.
-Exploration LinkRace(const Protocol& protocol,
-                     const sched::WorldOptions& options) {
-  Scene scene(protocol, options);
-  EXPECT_EQ(scene.RegisterNow(), 0);
-  Peer peer(&scene);
-  scene.world.Arm(Point::kUnregisterEnter, ActionKind::kYield, kLong / 3);
-  scene.world.Spawn("peer", Peer::RegisterIt, &peer);
-  scene.world.Spawn("client", Scene::UnregisterAndFree, &scene);
-  scene.world.Spawn("truncater", Scene::Truncate, &scene);
-  return scene.world.Explore(10 * kSchedules);
-}
-
-TEST_P(RcuMutantTest, LinksWithoutTheListLock) {
-  const Exploration sound = LinkRace(protocol(), {});
-  EXPECT_TRUE(sound.Clean()) << sound.Text();
-  const Exploration seen =
-      LinkRace(protocol(), WithMutant(Mutant::kLinkWithoutListLock));
-  EXPECT_TRUE(seen.Found(Checker::kNoUseAfterFree)) << seen.Text();
-}
-
-TEST_P(RcuMutantTest, RegistersWithoutAPin) {
-  Scene scene(protocol(), WithMutant(Mutant::kRegisterWithoutPin));
-  ASSERT_EQ(scene.RegisterNow(), 0);
-  scene.world.Do(Scene::Exit, &scene);
-  scene.world.Try(UnregisterIt, &scene);
-  EXPECT_TRUE(scene.world.Violated(Checker::kNoUseAfterFree));
-}
-
-TEST_P(RcuMutantTest, WalksAreNotWaitedFor) {
-  for (const Mutant mutant :
-       {Mutant::kUnregisterWithoutGrace, Mutant::kWalkWithoutReadSection}) {
-    Scene scene(protocol(), WithMutant(mutant));
-    ASSERT_EQ(scene.RegisterNow(), 0);
-    scene.world.Spawn("truncater", Scene::Truncate, &scene);
-    scene.world.Spawn("client", Scene::UnregisterAndFree, &scene);
-    const Exploration seen = scene.world.Explore(kSchedules);
-    EXPECT_TRUE(seen.Found(Checker::kNoUseAfterFree)) << seen.Text();
-  }
-}
-
-TEST_P(RcuMutantTest, UnregisterDoesNotRelease) {
-  Scene scene(protocol(), WithMutant(Mutant::kUnregisterWithoutRelease));
-  ASSERT_EQ(scene.RegisterNow(), 0);
-  ASSERT_EQ(scene.EstablishNow(kAnonPage), 0);
-  ASSERT_EQ(scene.UnregisterNow(), 0);
-  scene.world.Do(Scene::Exit, &scene);
-  EXPECT_TRUE(scene.world.Violated(Checker::kNoStaleSecondaryMapping));
-}
-
-// P21: the pages go while the release that unregister runs is on its way.
-Exploration ExitRace(const Protocol& protocol,
-                     const sched::WorldOptions& options) {
-  Scene scene(protocol, options);
-  EXPECT_EQ(scene.RegisterNow(), 0);
-  EXPECT_EQ(scene.EstablishNow(kAnonPage), 0);
-  scene.world.Arm(Point::kUnregisterUnlinked, ActionKind::kYield, kLong);
-  scene.world.Spawn("exiter", Scene::Exit, &scene);
-  scene.world.Spawn("client", UnregisterIt, &scene);
-  return scene.world.Explore(kSchedules);
-}
-
-TEST_P(RcuMutantTest, ExitDoesNotWait) {
-  if (releases_first()) {
-    GTEST_SKIP() << "exit releases by itself";
-  }
-  const Exploration sound = ExitRace(protocol(), {});
-  EXPECT_TRUE(sound.Clean()) << sound.Text();
-  const Exploration seen =
-      ExitRace(protocol(), WithMutant(Mutant::kExitWithoutGrace));
-  EXPECT_TRUE(seen.Found(Checker::kNoStaleSecondaryMapping)) << seen.Text();
 }
 
 }  // namespace
