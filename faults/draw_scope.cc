@@ -29,8 +29,15 @@ uint64_t Mix(uint64_t hash, const Term& term) {
                               static_cast<uint64_t>(term.action.arg)}) {
     hash = Mix(hash, part);
   }
-  const auto arg2 = static_cast<uint64_t>(term.action.arg2);
-  return arg2 == 0 ? hash : Mix(hash, arg2);
+  // Numbered, and left out where they say nothing: what a trigger drew before
+  // there were these parts it draws still.
+  uint64_t number = 0;
+  for (const uint64_t part : {static_cast<uint64_t>(term.action.arg2),
+                              term.mask, term.space, term.interval}) {
+    hash = part == 0 ? hash : Mix(hash + number, part);
+    ++number;
+  }
+  return hash;
 }
 
 }  // namespace

@@ -46,21 +46,6 @@ bool CountsEveryPass(const Rule& rule) {
              [](const Term& term) { return term.conditions.empty(); });
 }
 
-// Hits after `hits` before the next one that `when` names.
-uint64_t QuietHits(const When& when, uint64_t hits) {
-  if (hits >= when.last) {
-    return kForEver;
-  }
-  uint64_t quiet = 0;
-  if (hits + 1 < when.first) {
-    quiet = when.first - hits - 1;
-  } else if (const uint64_t into = (hits + 1 - when.first) % when.step;
-             into != 0) {
-    quiet = when.step - into;
-  }
-  return quiet > when.last - hits - 1 ? kForEver : quiet;
-}
-
 }  // namespace
 
 uint64_t Registry::NewDrawScope(const Rule& rule) const {
@@ -152,7 +137,7 @@ uint64_t Registry::QuietPasses(const Rule& rule) const {
     const Term& term = rule.terms[i];
     const CounterId counter = rule.term_counters[i];
     if (term.probability_ppm != 0 && source_->Fires(counter) < term.times) {
-      quiet = std::min(quiet, QuietHits(term.when, source_->Hits(counter)));
+      quiet = std::min(quiet, term.QuietHits(source_->Hits(counter)));
     }
   }
   return quiet;
@@ -236,7 +221,7 @@ bool Registry::Admits(const Term& term, const PointContext& context) const {
 
 bool Registry::Accepts(const Rule& rule, size_t index, uint64_t hit) const {
   const Term& term = rule.terms[index];
-  if (!term.when.Matches(hit)) {
+  if (!term.Selects(hit)) {
     return false;
   }
   // A miss does not use up one of the term's times.

@@ -10,7 +10,7 @@
 // A pass of an armed point is judged in one order. Rules: as they were armed;
 // the first one that acts wins, and the others only count the pass. Within a
 // rule: its filters, all of which must admit the pass, then its terms one after
-// the other. Within a term: conditions, when, probability, times, action. A
+// the other. Within a term: its parts, in the order of trigger/trigger.h. A
 // term that declines falls through to the next; one that matches ends the
 // rule's turn, and `off` is a match at which nothing happens.
 //

@@ -54,6 +54,8 @@ struct When {
   bool Matches(uint64_t hit) const {
     return hit >= first && hit <= last && (hit - first) % step == 0;
   }
+  // Which of the hits that match this one is, from 1. Requires: Matches().
+  uint64_t PlaceOf(uint64_t hit) const { return (hit - first) / step + 1; }
 
   friend bool operator==(const When&, const When&) = default;
 };
@@ -99,13 +101,26 @@ struct Condition {
 inline constexpr uint32_t kAlwaysPpm = 1000000;
 
 // One term. Its parts are asked in the order in which they stand here; the
-// first that says no makes the term decline.
+// first that says no makes the term decline. Each counts only what the one
+// before it has let through.
 struct Term {
   std::vector<Condition> conditions = {};  // all must hold
   When when = {};                          // counts passes at which they hold
+  // Bit k says whether the k-th, from 0, may act; later ones may not. 0: no
+  // mask, all may.
+  uint64_t mask = 0;
+  // As Linux has them: the first `space` - 1 are let go by, then all but every
+  // `interval`-th. 0 and 1 let none go by.
+  uint64_t space = 0;
+  uint64_t interval = 0;
   uint32_t probability_ppm = kAlwaysPpm;
   uint64_t times = kForEver;  // acts at most this often
   Action action = {};
+
+  // What when, mask, space and interval say together of a hit, from 1.
+  bool Selects(uint64_t hit) const;
+  // Hits after `hits` that are known not to be selected; kForEver: all.
+  uint64_t QuietHits(uint64_t hits) const;
 
   friend bool operator==(const Term&, const Term&) = default;
 };

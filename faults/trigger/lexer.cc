@@ -16,13 +16,8 @@ namespace mmfault::faults {
 namespace {
 
 // Words of other failpoint dialects, and what they are called here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9>
-    kForeign = {{{"return", "error"},
-                 {"pause", "hold"},
-                 {"break", "hold"},
-                 {"sleep", "delay"},
-                 {"latency", "delay"},
-                 {"panic", "crash"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4>
+    kForeign = {{{"latency", "delay"},
                  {"kill", "teardown"},
                  {"capability", "drop_capability"},
                  {"nothing", "off"}}};
@@ -152,6 +147,23 @@ bool Lexer::Integer(std::string_view what, int64_t* value) {
     return Fail(at_, absl::StrCat(std::string(what), " is out of range"));
   }
   at_ += static_cast<size_t>(rest - begin);
+  return true;
+}
+
+bool Lexer::Bits(std::string_view what, uint64_t* value) {
+  Start();
+  const bool hex = text_.substr(at_, 2) == "0x" || text_.substr(at_, 2) == "0X";
+  const char* begin = text_.data() + at_ + (hex ? 2 : 0);
+  const char* end = text_.data() + text_.size();
+  const auto [rest, error] = std::from_chars(begin, end, *value, hex ? 16 : 10);
+  if (error == std::errc::invalid_argument) {
+    return Fail(at_,
+                absl::StrCat("expected ", std::string(what), ", not ", Seen()));
+  }
+  if (error != std::errc()) {
+    return Fail(at_, absl::StrCat(std::string(what), " has at most 64 bits"));
+  }
+  at_ = static_cast<size_t>(rest - text_.data());
   return true;
 }
 

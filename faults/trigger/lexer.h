@@ -37,6 +37,8 @@ class Lexer {
   // A whole number; `what` names it in messages. kForEver is none.
   bool Unsigned(std::string_view what, uint64_t* value);
   bool Integer(std::string_view what, int64_t* value);
+  // 64 bits, decimal or 0x...; all of them are numbers.
+  bool Bits(std::string_view what, uint64_t* value);
 
   // What the very next byte is; skips nothing.
   bool DigitHere() const;

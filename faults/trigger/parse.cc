@@ -7,34 +7,39 @@
 #include <array>
 #include <charconv>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "faults/trigger/duration.h"
+#include "faults/trigger/action.h"
 #include "faults/trigger/lexer.h"
-#include "faults/trigger/names.h"
 #include "faults/trigger/trigger.h"
 
 namespace mmfault::faults {
 namespace {
 
 // The parts of a term, in their order.
-enum class Part : uint8_t { kNothing, kIf, kWhen, kPercent, kTimes };
-constexpr std::array<const char*, 5> kPartNames = {"", "if", "when=", "p%",
-                                                   "n*"};
+enum class Part : uint8_t {
+  kNothing,
+  kIf,
+  kWhen,
+  kMask,
+  kSpace,
+  kInterval,
+  kPercent,
+  kTimes
+};
+constexpr std::array<const char*, 8> kPartNames = {
+    "", "if", "when=", "mask=", "space=", "interval=", "p%", "n*"};
 
 constexpr uint32_t kPpmPerPercent = 10000;
+constexpr int64_t kMaxPid = 4194304;  // the kernel's PID_MAX_LIMIT
 
-// Numbers that have names: errnos, signals.
-struct Named {
-  const char* kind;  // for messages
-  const char* what;
-  int64_t max;
-  std::optional<int64_t> (*find)(std::string_view name);
-  std::span<const std::string_view> names;
-};
+// A space or an interval of 1 is as good as none.
+bool OneSpelling(uint64_t* number) {
+  *number = *number <= 1 ? 0 : *number;
+  return true;
+}
 
 class Parser {
  public:
@@ -49,22 +54,17 @@ class Parser {
   bool ParseConditions(Term* term);
   bool ParseCondition(Condition* condition);
   bool ParseWhen(When* when);
-  bool ParsePercentOrTimes(size_t start, Part* last, Term* term);
+  bool ParseMask(uint64_t* mask);
+  bool ParseNumbered(size_t start, Part* last, Term* term);
+  bool ParseLinux(size_t start, uint64_t interval, Part* last, Term* term);
+  bool ParseLinuxTimes(Term* term);
+  bool ParsePercent(size_t start, uint64_t number, Term* term);
   bool ParseDecimals(uint64_t* ppm);
-  bool ParseAction(Action* action);
-  bool ParseArgument(std::string_view word, Action* action);
-  bool ParseErrno(Action* action);
-  bool ParseSignal(Action* action);
-  bool ParseNumberOrName(const Named& named, int64_t* value);
-  bool ParseYield(Action* action);
-  bool ParseHold(Action* action);
-  bool ParseDelay(Action* action);
-  bool ParseReorder(Action* action);
-  bool ParseCorrupt(Action* action);
-  bool ParseTeardown(Action* action);
+  bool ParsePid(Term* term);
 
   size_t size_;
   Lexer lex_;
+  bool four_numbers_ = false;  // just read
 };
 
 // --- Terms -----------------------------------------------------------------
@@ -103,15 +103,48 @@ bool Parser::ParseTerm(Term* term) {
     if (!ParseModifier(&last, term, &is_action)) {
       return false;
     }
+    // The kernel's four numbers alone: the point fails as it does.
+    if (four_numbers_ && (lex_.AtEnd() || lex_.At("->") || lex_.At("["))) {
+      four_numbers_ = false;
+      term->action = {ActionKind::kError};
+      return ParsePid(term);
+    }
+    four_numbers_ = false;
   }
-  return ParseAction(&term->action);
+  return ParseAction(&lex_, &term->action) && ParsePid(term);
+}
+
+// fail(9)'s `[pid 3]`.
+bool Parser::ParsePid(Term* term) {
+  if (!lex_.Take("[")) {
+    return true;
+  }
+  const size_t start = lex_.Start();
+  if (lex_.Word() != "pid") {
+    return lex_.Fail(start, "expected pid and the number of a task");
+  }
+  const size_t number = lex_.Start();
+  uint64_t task = 0;
+  if (!lex_.Unsigned("the number of a task", &task)) {
+    return false;
+  }
+  if (task > uint64_t{kMaxPid}) {
+    return lex_.Fail(number, absl::StrCat("a task is at most ", kMaxPid));
+  }
+  if (term->conditions.size() == kMaxConditions) {
+    return lex_.Fail(start, absl::StrCat("a term has at most ", kMaxConditions,
+                                         " conditions"));
+  }
+  term->conditions.push_back(
+      {Variable::kTask, Comparison::kEqual, static_cast<int64_t>(task)});
+  return lex_.Expect("]", "the task");
 }
 
 // Parses one modifier, or finds that an action comes next.
 bool Parser::ParseModifier(Part* last, Term* term, bool* is_action) {
   const size_t start = lex_.Start();
   if (lex_.DigitHere()) {
-    return ParsePercentOrTimes(start, last, term);
+    return ParseNumbered(start, last, term);
   }
   const std::string_view word = lex_.Word();
   if (word == "if") {
@@ -119,6 +152,16 @@ bool Parser::ParseModifier(Part* last, Term* term, bool* is_action) {
   }
   if (word == "when") {
     return InOrder(start, Part::kWhen, last) && ParseWhen(&term->when);
+  }
+  if (word == "mask") {
+    return InOrder(start, Part::kMask, last) && ParseMask(&term->mask);
+  }
+  if (word == "space" || word == "interval") {
+    const bool space = word == "space";
+    uint64_t* number = space ? &term->space : &term->interval;
+    return InOrder(start, space ? Part::kSpace : Part::kInterval, last) &&
+           lex_.Expect("=", word) &&
+           lex_.Unsigned("a number of hits", number) && OneSpelling(number);
   }
   if (word.empty()) {
     return lex_.Fail(start,
@@ -138,7 +181,8 @@ bool Parser::InOrder(size_t start, Part part, Part* last) {
     return lex_.Fail(start,
                      absl::StrCat(name, " must stand before ",
                                   kPartNames[static_cast<size_t>(*last)],
-                                  "; the order is if, when=, p%, n*, action"));
+                                  "; the order is if, when=, mask=, space=, "
+                                  "interval=, p%, n*, action"));
   }
   *last = part;
   return true;
@@ -232,24 +276,27 @@ bool Parser::ParseWhen(When* when) {
   return true;
 }
 
-bool Parser::ParsePercentOrTimes(size_t start, Part* last, Term* term) {
+bool Parser::ParseMask(uint64_t* mask) {
+  if (!lex_.Expect("=", "mask")) {
+    return false;
+  }
+  const size_t start = lex_.Start();
+  return lex_.Bits("a mask", mask) &&
+         (*mask != 0 || lex_.Fail(start, "a mask of 0 never acts"));
+}
+
+// What begins with a number: `10%`, `250ppm`, `3*`, `1,10,0,-1`.
+bool Parser::ParseNumbered(size_t start, Part* last, Term* term) {
   uint64_t number = 0;
   if (!lex_.Unsigned("the number", &number)) {
     return false;
   }
-  if (lex_.At(".") || lex_.At("%")) {
-    if (number > 100) {
-      return lex_.Fail(start, "a percentage is at most 100");
-    }
-    uint64_t ppm = number * kPpmPerPercent;
-    if (!ParseDecimals(&ppm) || !lex_.Expect("%", "a percentage")) {
-      return false;
-    }
-    if (ppm > kAlwaysPpm) {
-      return lex_.Fail(start, "a percentage is at most 100");
-    }
-    term->probability_ppm = static_cast<uint32_t>(ppm);
-    return InOrder(start, Part::kPercent, last);
+  if (lex_.At(",")) {
+    return ParseLinux(start, number, last, term);
+  }
+  if (lex_.At(".") || lex_.At("%") || lex_.At("ppm")) {
+    return ParsePercent(start, number, term) &&
+           InOrder(start, Part::kPercent, last);
   }
   if (!lex_.Take("*")) {
     return lex_.FailHere(
@@ -261,6 +308,75 @@ bool Parser::ParsePercentOrTimes(size_t start, Part* last, Term* term) {
   }
   term->times = number;
   return InOrder(start, Part::kTimes, last);
+}
+
+// `<interval>,<probability>,<space>,<times>`, as setup_fault_attr() reads it.
+bool Parser::ParseLinux(size_t start, uint64_t interval, Part* last,
+                        Term* term) {
+  if (*last >= Part::kSpace) {
+    return lex_.Fail(
+        start, absl::StrCat("interval,probability,space,times "
+                            "says all that ",
+                            kPartNames[static_cast<size_t>(*last)], " does"));
+  }
+  uint64_t percent = 0;
+  if (!lex_.Expect(",", "the interval")) {
+    return false;
+  }
+  const size_t percent_start = lex_.Start();
+  if (!lex_.Unsigned("a percentage", &percent)) {
+    return false;
+  }
+  if (percent > 100) {
+    return lex_.Fail(percent_start, "a percentage is at most 100");
+  }
+  if (!lex_.Expect(",", "the probability") ||
+      !lex_.Unsigned("the space", &term->space) ||
+      !lex_.Expect(",", "the space")) {
+    return false;
+  }
+  term->interval = interval;
+  term->probability_ppm = static_cast<uint32_t>(percent) * kPpmPerPercent;
+  *last = Part::kTimes;
+  four_numbers_ = true;
+  return OneSpelling(&term->interval) && OneSpelling(&term->space) &&
+         ParseLinuxTimes(term);
+}
+
+// -1 is no limit; 0 is never, which is how 0% says it.
+bool Parser::ParseLinuxTimes(Term* term) {
+  const bool minus = lex_.Take("-");
+  const size_t start = lex_.Start();
+  uint64_t times = 0;
+  if (!lex_.Unsigned("how often, -1 for no limit", &times)) {
+    return false;
+  }
+  if (minus && times != 1) {
+    return lex_.Fail(start, "-1 is no limit; nothing else is below 0");
+  }
+  if (times == 0) {
+    term->probability_ppm = 0;
+  } else if (!minus) {
+    term->times = times;
+  }
+  return true;
+}
+
+bool Parser::ParsePercent(size_t start, uint64_t number, Term* term) {
+  if (lex_.Take("ppm")) {
+    term->probability_ppm = static_cast<uint32_t>(number);
+    return number <= kAlwaysPpm ||
+           lex_.Fail(start, absl::StrCat("at most ", kAlwaysPpm, " ppm"));
+  }
+  if (number > 100) {
+    return lex_.Fail(start, "a percentage is at most 100");
+  }
+  uint64_t ppm = number * kPpmPerPercent;
+  if (!ParseDecimals(&ppm) || !lex_.Expect("%", "a percentage")) {
+    return false;
+  }
+  term->probability_ppm = static_cast<uint32_t>(ppm);
+  return ppm <= kAlwaysPpm || lex_.Fail(start, "a percentage is at most 100");
 }
 
 bool Parser::ParseDecimals(uint64_t* ppm) {
@@ -278,205 +394,6 @@ bool Parser::ParseDecimals(uint64_t* ppm) {
     *ppm += unit * lex_.TakeDigitHere();
     unit /= 10;
   }
-  return true;
-}
-
-// --- Actions ---------------------------------------------------------------
-
-// Words that are an action by themselves.
-std::optional<ActionKind> AloneKind(std::string_view word) {
-  constexpr std::array<std::pair<const char*, ActionKind>, 6> kAlone = {
-      {{"off", ActionKind::kNone},
-       {"drop_capability", ActionKind::kDropCapability},
-       {"drop", ActionKind::kDrop},
-       {"duplicate", ActionKind::kDuplicate},
-       {"disconnect", ActionKind::kDisconnect},
-       {"crash", ActionKind::kCrash}}};
-  for (const auto& [name, kind] : kAlone) {
-    if (word == name) {
-      return kind;
-    }
-  }
-  return std::nullopt;
-}
-
-bool Parser::ParseAction(Action* action) {
-  const size_t start = lex_.Start();
-  const std::string_view word = lex_.Word();
-  if (const std::optional<ActionKind> alone = AloneKind(word)) {
-    action->kind = *alone;
-    return !lex_.At("(") ||
-           lex_.FailHere(absl::StrCat(std::string(word), " takes no argument"));
-  }
-  if (word == "yield") {
-    return ParseYield(action);
-  }
-  if (word == "hold") {
-    return ParseHold(action);
-  }
-  if (word == "reorder") {
-    return ParseReorder(action);
-  }
-  if (word != "error" && word != "signal" && word != "teardown" &&
-      word != "delay" && word != "corrupt") {
-    return lex_.FailUnknown(start, "action", word, ActionNames());
-  }
-  return lex_.Expect("(", word) && ParseArgument(word, action) &&
-         lex_.Expect(")", "the argument");
-}
-
-bool Parser::ParseArgument(std::string_view word, Action* action) {
-  switch (word.front()) {
-    case 'e':
-      return ParseErrno(action);
-    case 's':
-      return ParseSignal(action);
-    case 'd':
-      return ParseDelay(action);
-    case 'c':
-      return ParseCorrupt(action);
-    default:
-      return ParseTeardown(action);
-  }
-}
-
-bool Parser::ParseHold(Action* action) {
-  action->kind = ActionKind::kHold;
-  return !lex_.Take("(") || (ParseDuration(&lex_, &action->arg) &&
-                             lex_.Expect(")", "the argument"));
-}
-
-bool Parser::ParseDelay(Action* action) {
-  action->kind = ActionKind::kDelay;
-  if (!ParseDuration(&lex_, &action->arg)) {
-    return false;
-  }
-  if (!lex_.Take("..")) {
-    return true;
-  }
-  const size_t start = lex_.Start();
-  if (!ParseDuration(&lex_, &action->arg2)) {
-    return false;
-  }
-  if (action->arg2 < action->arg) {
-    return lex_.Fail(start, "the longest delay is below the shortest");
-  }
-  if (action->arg2 == action->arg) {
-    action->arg2 = 0;  // one spelling for one meaning
-  }
-  return true;
-}
-
-bool Parser::ParseReorder(Action* action) {
-  *action = {ActionKind::kReorder, 1};
-  if (!lex_.Take("(")) {
-    return true;
-  }
-  const size_t start = lex_.Start();
-  uint64_t callbacks = 0;
-  if (!lex_.Unsigned("a number of callbacks", &callbacks)) {
-    return false;
-  }
-  action->arg = static_cast<int64_t>(callbacks);
-  if (callbacks < 1 || callbacks > uint64_t{kMaxReorder}) {
-    return lex_.Fail(start, absl::StrCat("1 to ", kMaxReorder,
-                                         " callbacks overtake another"));
-  }
-  return lex_.Expect(")", "the argument");
-}
-
-// Names of errors are negative, as a method returns them.
-bool Parser::ParseCorrupt(Action* action) {
-  action->kind = ActionKind::kCorrupt;
-  const size_t start = lex_.Start();
-  const bool minus = lex_.Take("-");
-  lex_.Start();
-  if (lex_.LetterHere()) {
-    const bool known = ParseNumberOrName({.kind = "error",
-                                          .what = "an errno",
-                                          .max = kMaxErrno,
-                                          .find = ErrnoOf,
-                                          .names = ErrnoNames()},
-                                         &action->arg);
-    action->arg = -action->arg;
-    return known;
-  }
-  uint64_t number = 0;
-  if (!lex_.Unsigned("an errno or a number", &number)) {
-    return false;
-  }
-  action->arg = static_cast<int64_t>(number) * (minus ? -1 : 1);
-  return number <= uint64_t{kMaxErrno} ||
-         lex_.Fail(start, absl::StrCat("an answer is -", kMaxErrno, " to ",
-                                       kMaxErrno));
-}
-
-bool Parser::ParseErrno(Action* action) {
-  action->kind = ActionKind::kError;
-  lex_.Take("-");  // -ENOMEM is how the kernel spells it
-  return ParseNumberOrName({.kind = "error",
-                            .what = "an errno",
-                            .max = kMaxErrno,
-                            .find = ErrnoOf,
-                            .names = ErrnoNames()},
-                           &action->arg);
-}
-
-bool Parser::ParseSignal(Action* action) {
-  action->kind = ActionKind::kSignal;
-  return ParseNumberOrName({.kind = "signal",
-                            .what = "a signal",
-                            .max = kMaxSignal,
-                            .find = SignalOf,
-                            .names = SignalNames()},
-                           &action->arg);
-}
-
-bool Parser::ParseNumberOrName(const Named& named, int64_t* value) {
-  const size_t start = lex_.Start();
-  if (lex_.LetterHere()) {
-    const std::string_view word = lex_.Word();
-    const std::optional<int64_t> number = named.find(word);
-    *value = number.value_or(0);
-    return number.has_value() ||
-           lex_.FailUnknown(start, named.kind, word, named.names);
-  }
-  uint64_t number = 0;
-  if (!lex_.Unsigned(named.what, &number)) {
-    return false;
-  }
-  *value = static_cast<int64_t>(number);
-  return (number >= 1 && number <= static_cast<uint64_t>(named.max)) ||
-         lex_.Fail(start, absl::StrCat(named.what, " is 1 to ", named.max));
-}
-
-bool Parser::ParseYield(Action* action) {
-  *action = {ActionKind::kYield, 1};
-  if (!lex_.Take("(")) {
-    return true;
-  }
-  const size_t start = lex_.Start();
-  uint64_t points = 0;
-  if (!lex_.Unsigned("a number of scheduling points", &points)) {
-    return false;
-  }
-  action->arg = static_cast<int64_t>(points);
-  if (points < 1 || points > uint64_t{kMaxYield}) {
-    return lex_.Fail(start, absl::StrCat("yield gives away 1 to ", kMaxYield,
-                                         " scheduling points"));
-  }
-  return lex_.Expect(")", "the argument");
-}
-
-bool Parser::ParseTeardown(Action* action) {
-  const size_t start = lex_.Start();
-  const std::string_view word = lex_.Word();
-  if (word != "kill" && word != "force") {
-    constexpr std::array<std::string_view, 2> kKinds = {"kill", "force"};
-    return lex_.FailUnknown(start, "teardown", word, kKinds);
-  }
-  action->kind =
-      word == "kill" ? ActionKind::kTeardownKill : ActionKind::kTeardownForce;
   return true;
 }
 

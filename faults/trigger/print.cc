@@ -44,6 +44,20 @@ std::string PrintWhen(const When& when) {
   return text + " ";
 }
 
+std::string PrintSelection(const Term& term) {
+  std::string text = PrintWhen(term.when);
+  if (term.mask != 0) {
+    absl::StrAppend(&text, "mask=0x", absl::Hex(term.mask), " ");
+  }
+  if (term.space > 1) {
+    absl::StrAppend(&text, "space=", term.space, " ");
+  }
+  if (term.interval > 1) {
+    absl::StrAppend(&text, "interval=", term.interval, " ");
+  }
+  return text;
+}
+
 // Ten thousandths of a percent as a decimal number without trailing zeros.
 std::string PrintPercent(uint32_t ppm) {
   if (ppm == kAlwaysPpm) {
@@ -72,7 +86,7 @@ std::string PrintAnswer(int64_t rc) {
 
 std::string PrintTerm(const Term& term) {
   std::string text =
-      absl::StrCat(PrintConditions(term.conditions), PrintWhen(term.when),
+      absl::StrCat(PrintConditions(term.conditions), PrintSelection(term),
                    PrintPercent(term.probability_ppm));
   if (term.times != kForEver) {
     absl::StrAppend(&text, term.times, "*");
@@ -87,7 +101,9 @@ std::string PrintAction(const Action& action) {
     case ActionKind::kNone:
       return "off";
     case ActionKind::kError:
-      return absl::StrCat("error(", ErrnoName(action.arg), ")");
+      return action.arg == 0
+                 ? "error"
+                 : absl::StrCat("error(", ErrnoName(action.arg), ")");
     case ActionKind::kSignal:
       return absl::StrCat("signal(", SignalName(action.arg), ")");
     case ActionKind::kHold:

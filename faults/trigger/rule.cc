@@ -33,6 +33,20 @@ absl::Status CheckError(const PointInfo& info, int64_t number) {
                                   : "; what can come from there: " + errors));
 }
 
+// `error` without a number.
+absl::Status SetOnlyError(const PointInfo& info, Action* action) {
+  const std::string errors(info.errors);
+  const std::optional<int64_t> number = ErrnoOf(errors);
+  if (!number.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        std::string(info.name), errors.empty()
+                                    ? " has no error; none comes from there"
+                                    : " has several errors: " + errors));
+  }
+  action->arg = *number;
+  return absl::OkStatus();
+}
+
 const char* WhyNot(ActionKind kind) {
   switch (kind) {
     case ActionKind::kHold:
@@ -100,6 +114,19 @@ absl::Status CheckAllowed(Point point, const Trigger& trigger) {
   return absl::OkStatus();
 }
 
+absl::Status SetErrors(Point point, Trigger* trigger) {
+  for (Term& term : trigger->terms) {
+    if (term.action != Action{.kind = ActionKind::kError}) {
+      continue;
+    }
+    absl::Status set = SetOnlyError(InfoOf(point), &term.action);
+    if (!set.ok()) {
+      return set;
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Rule> MakeRule(std::string_view point,
                               std::string_view trigger) {
   absl::StatusOr<Point> named = PointNamed(point);
@@ -110,7 +137,8 @@ absl::StatusOr<Rule> MakeRule(std::string_view point,
   if (!parsed.ok()) {
     return parsed.status();
   }
-  absl::Status allowed = CheckAllowed(*named, *parsed);
+  absl::Status allowed = SetErrors(*named, &*parsed);
+  allowed.Update(CheckAllowed(*named, *parsed));
   if (!allowed.ok()) {
     return allowed;
   }

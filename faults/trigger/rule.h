@@ -36,6 +36,11 @@ bool Allows(Point point, ActionKind kind);
 // Errors: kInvalidArgument, without a column.
 absl::Status CheckAllowed(Point point, const Trigger& trigger);
 
+// Gives every `error` that names none the only one that the point has.
+//
+// Errors: kInvalidArgument: the point has none, or several; without a column.
+absl::Status SetErrors(Point point, Trigger* trigger);
+
 // A rule ready to be armed.
 //
 // Errors: kNotFound as PointNamed(); kInvalidArgument: the trigger does not

@@ -16,15 +16,6 @@
 #include "server/scenario/compile.h"
 
 namespace mmfault::host {
-namespace {
-
-std::string Canonical(const std::string& trigger) {
-  const absl::StatusOr<faults::Trigger> parsed = faults::ParseTrigger(trigger);
-  CHECK(parsed.ok());  // it has become a rule
-  return faults::PrintTrigger(*parsed);
-}
-
-}  // namespace
 
 PointCounts CountsAt(scenario::Machine& machine, faults::Point point) {
   PointCounts counts;
@@ -84,8 +75,8 @@ absl::StatusOr<FaultBook::Draft> FaultBook::Resolve(
     }
     ASSIGN_OR_RETURN(faults::Rule made,
                      scenario::CompileRule(machine, rule, field, client));
+    rule.set_trigger(faults::PrintTrigger({made.terms}));
     draft.rules.push_back(std::move(made));
-    rule.set_trigger(Canonical(rule.trigger()));
   }
   return draft;
 }

@@ -2,70 +2,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Aim: rules made from text act at the passes that the documented order says:
-// filter, if, when, p%, n*, action, and on to the next term. Method: what each
-// pass of a point gives, spelled out for small triggers, and compared with a
-// plain oracle for random ones.
+// filter, if, when, mask, space, interval, p%, n*, action, and on to the next
+// term. Method: what each pass of a point gives, spelled out for small
+// triggers; oracle_test.cc compares random ones with the kernel's code.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
-#include <vector>
 
 #include "faults/registry.h"
 #include "faults/trigger/rule.h"
 #include "faults/trigger/trigger.h"
-#include "server/base/prng.h"
-#include "tests/unit/faults/random_trigger.h"
+#include "tests/unit/faults/fake_source.h"
 
 namespace mmfault::faults {
 namespace {
 
 constexpr Point kPoint = Point::kKmalloc;
-
-// The same draw for every rule and term at one hit, so that an oracle needs to
-// know nothing about how they are told apart.
-uint64_t DrawAt(uint64_t hit) { return base::Mix64(hit); }
-
-class FakeSource : public DecisionSource {
- public:
-  CounterId NewCounter(Point /*point*/) override {
-    counters_.emplace_back();
-    return static_cast<CounterId>(counters_.size());
-  }
-  void FreeCounter(CounterId id) override { freed_ += id != 0 ? 1 : 0; }
-  uint64_t CountHit(CounterId id) override { return ++counters_[id - 1].hits; }
-  void CountFire(CounterId id) override { ++counters_[id - 1].fires; }
-  uint64_t Hits(CounterId id) const override { return counters_[id - 1].hits; }
-  uint64_t Fires(CounterId id) const override {
-    return counters_[id - 1].fires;
-  }
-  uint64_t LastFireStep(CounterId /*id*/) const override { return 0; }
-  uint64_t Draw(uint64_t /*point*/, uint64_t scope,
-                uint64_t hit) const override {
-    scopes_[scope] += 1;
-    return DrawAt(hit);
-  }
-  std::optional<int64_t> Value(Variable variable,
-                               const PointContext& /*context*/) const override {
-    const auto it = values.find(variable);
-    return it == values.end() ? std::nullopt : std::optional(it->second);
-  }
-  size_t freed() const { return freed_; }
-  size_t scope_count() const { return scopes_.size(); }
-
-  std::map<Variable, int64_t> values;
-
- private:
-  struct Counts {
-    uint64_t hits = 0;
-    uint64_t fires = 0;
-  };
-  std::vector<Counts> counters_;
-  size_t freed_ = 0;
-  mutable std::map<uint64_t, int> scopes_;
-};
 
 Rule RuleOf(const std::string& text) {
   const absl::StatusOr<Rule> rule = MakeRule(InfoOf(kPoint).name, text);
@@ -168,6 +122,38 @@ TEST_F(ChainTest, FiltersDecideWhatIsCounted) {
   EXPECT_EQ(Passes(3, {.task = 1, .mm = 7}), ".E.");
 }
 
+TEST_F(ChainTest, AMaskIsABitAHit) {
+  Arm("mask=0x15 error(ENOMEM)");
+  EXPECT_EQ(Passes(8), "E.E.E...");
+  EXPECT_EQ(Passes(64), std::string(64, '.'));
+}
+
+TEST_F(ChainTest, AMaskCountsWhatWhenLetsThrough) {
+  Arm("when=2+2 mask=0x5 error(ENOMEM)");
+  EXPECT_EQ(Passes(9), ".E...E...");
+}
+
+TEST_F(ChainTest, TheLastBitOfAMaskIsHit64) {
+  Arm("mask=0x8000000000000000 error(ENOMEM)");
+  EXPECT_EQ(Passes(65), std::string(63, '.') + "E.");
+}
+
+TEST_F(ChainTest, SpaceGoesByOnce) {
+  Arm("space=3 error(ENOMEM)");
+  EXPECT_EQ(Passes(5), "..EEE");
+}
+
+TEST_F(ChainTest, IntervalCountsWhatSpaceLetsThrough) {
+  Arm("space=3 interval=2 error(ENOMEM)");
+  EXPECT_EQ(Passes(8), "...E.E.E");
+}
+
+// failslab=3,100,0,2: every third one, twice.
+TEST_F(ChainTest, TheKernelsFourNumbers) {
+  Arm("3,100,0,2");
+  EXPECT_EQ(Passes(12), "..E..E......");
+}
+
 TEST_F(ChainTest, TermsAndRulesDrawApart) {
   Arm("0%yield -> 0%yield");
   Arm("0%yield");
@@ -182,8 +168,12 @@ TEST_F(ChainTest, DrawsDependOnWhatTheRuleSays) {
   const uint64_t twin = Arm(text).draw_scope;
   EXPECT_NE(alone, twin);
   EXPECT_NE(alone, Arm("31%error(ENOMEM)").draw_scope);
+  const uint64_t spaced = Arm("space=9 30%error(ENOMEM)").draw_scope;
+  EXPECT_NE(alone, spaced);
+  EXPECT_NE(spaced, Arm("interval=9 30%error(ENOMEM)").draw_scope);
+  EXPECT_NE(spaced, Arm("mask=9 30%error(ENOMEM)").draw_scope);
   registry_.DisarmAll();
-  EXPECT_EQ(source_.freed(), 6U);
+  EXPECT_EQ(source_.freed(), 12U);
   Arm("0%yield");
   EXPECT_EQ(Arm(text).draw_scope, alone);
   EXPECT_EQ(Arm(text).draw_scope, twin);
@@ -203,86 +193,15 @@ TEST_F(ChainTest, QuietPassesAreThoseBeforeTheNextAction) {
   EXPECT_EQ(quiet("when=2..4+2 1*yield"), 1U);
   EXPECT_EQ(Passes(2), ".Y");
   EXPECT_EQ(registry_.QuietPasses(kPoint), kForEver);  // used up
+  EXPECT_EQ(quiet("when=7 mask=0x1 yield"), 6U);
+  EXPECT_EQ(quiet("when=7 interval=2 yield"), kForEver);
+  EXPECT_EQ(quiet("when=2+3 interval=2 yield"), 4U);
+  EXPECT_EQ(quiet("space=9 yield"), 1U);  // a bound, and not the best one
   EXPECT_EQ(quiet("when=2..5+3 yield"), 1U);
   Passes(2);
   EXPECT_EQ(registry_.QuietPasses(kPoint), 2U);
   Passes(3);
   EXPECT_EQ(registry_.QuietPasses(kPoint), kForEver);  // behind the last
-}
-
-// --- Against an oracle -----------------------------------------------------
-
-// The documented order, said once more in the plainest way.
-class Oracle {
- public:
-  explicit Oracle(const std::vector<Trigger>& rules) : rules_(rules) {}
-
-  Action Pass(const std::map<Variable, int64_t>& values) {
-    Action action;
-    for (size_t r = 0; r < rules_.size(); ++r) {
-      bool taken = action.kind != ActionKind::kNone;
-      for (size_t t = 0; t < rules_[r].terms.size(); ++t) {
-        const Term& term = rules_[r].terms[t];
-        bool admitted = true;
-        for (const Condition& c : term.conditions) {
-          const auto it = values.find(c.variable);
-          admitted = admitted && it != values.end() && c.HoldsFor(it->second);
-        }
-        if (!admitted) {
-          continue;
-        }
-        const uint64_t hit = ++hits_[{r, t}];
-        const bool in_when = hit >= term.when.first && hit <= term.when.last &&
-                             (hit - term.when.first) % term.when.step == 0;
-        const bool drawn = DrawAt(hit) % kAlwaysPpm < term.probability_ppm;
-        if (!taken && in_when && drawn && fires_[{r, t}] < term.times) {
-          fires_[{r, t}] += 1;
-          taken = true;
-          action = term.action;
-        }
-      }
-    }
-    return action;
-  }
-
- private:
-  std::vector<Trigger> rules_;
-  std::map<std::pair<size_t, size_t>, uint64_t> hits_;
-  std::map<std::pair<size_t, size_t>, uint64_t> fires_;
-};
-
-TEST(OracleTest, RandomRulesActAsTheOracleSays) {
-  base::Prng prng(3);
-  int acted = 0;
-  for (int round = 0; round < 2000; ++round) {
-    FakeSource source;
-    Registry registry(&source);
-    std::vector<Trigger> triggers;
-    for (uint32_t i = 1 + prng.Below(3); i > 0; --i) {
-      triggers.push_back(RandomTrigger(&prng));
-      registry.Arm({.point = kPoint, .terms = triggers.back().terms});
-    }
-    Oracle oracle(triggers);
-    for (int pass = 0; pass < 30; ++pass) {
-      for (int v = 0; v < kVariableCount; ++v) {
-        source.values[static_cast<Variable>(v)] = prng.Below(3);
-      }
-      const PointContext context = {
-          .task = static_cast<int>(source.values[Variable::kTask]),
-          .scope = static_cast<uint64_t>(source.values[Variable::kCall])};
-      const Action action = registry.Evaluate(kPoint, context);
-      Action wanted = oracle.Pass(source.values);
-      if (wanted.arg2 != 0) {  // a delay within bounds
-        ASSERT_GE(action.arg, wanted.arg);
-        ASSERT_LE(action.arg, wanted.arg2);
-        wanted = {wanted.kind, action.arg};
-      }
-      ASSERT_EQ(action, wanted)
-          << PrintTrigger(triggers[0]) << " at pass " << pass + 1;
-      acted += action.kind != ActionKind::kNone ? 1 : 0;
-    }
-  }
-  EXPECT_GT(acted, 10000);  // the comparison is about something
 }
 
 }  // namespace

@@ -56,6 +56,16 @@ Term RandomTerm(base::Prng* prng) {
   if (prng->Below(2) == 0) {
     term.when = RandomWhen(prng);
   }
+  if (prng->Below(4) == 0) {
+    term.mask = 1 + prng->Below(255);
+    term.mask |= prng->Below(8) == 0 ? uint64_t{1} << 63 : 0;
+  }
+  if (prng->Below(4) == 0) {
+    term.space = 2 + prng->Below(4);
+  }
+  if (prng->Below(4) == 0) {
+    term.interval = 2 + prng->Below(3);
+  }
   if (prng->Below(2) == 0) {
     term.probability_ppm = prng->Below(kAlwaysPpm + 1);
   }
@@ -66,7 +76,7 @@ Term RandomTerm(base::Prng* prng) {
   return term;
 }
 
-constexpr std::array<const char*, 42> kPieces = {"if(",
+constexpr std::array<const char*, 54> kPieces = {"if(",
                                                  "mm_users",
                                                  "==",
                                                  "0",
@@ -105,6 +115,18 @@ constexpr std::array<const char*, 42> kPieces = {"if(",
                                                  "reorder(",
                                                  "corrupt(",
                                                  "drop",
+                                                 "mask=",
+                                                 "0x15",
+                                                 "space=",
+                                                 "interval=",
+                                                 "1,10,0,-1",
+                                                 ",",
+                                                 "ppm",
+                                                 "[pid 3]",
+                                                 "return",
+                                                 "0xfffffff4",
+                                                 "sleep(",
+                                                 "error",
                                                  "18446744073709551615",
                                                  ".",
                                                  "%"};

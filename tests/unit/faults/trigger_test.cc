@@ -54,6 +54,16 @@ constexpr Golden kGolden[] = {
     {"error(12)", "error(ENOMEM)"},
     {"error(-12)", "error(ENOMEM)"},
     {"error(4000)", "error(4000)"},
+    {"error(0xfffffff4)", "error(ENOMEM)"},
+    {"error(0xFFFFFFFFFFFFFFF4)", "error(ENOMEM)"},
+    {"error(4294967284)", "error(ENOMEM)"},
+    {"error(0xc)", "error(ENOMEM)"},
+    {"error(18446744073709551615)", "error(EPERM)"},
+    {"error(EWOULDBLOCK)", "error(EAGAIN)"},
+    {"error(ENOTSUP)", "error(EOPNOTSUPP)"},
+    {"error(ERESTARTNOINTR)", "error(ERESTARTNOINTR)"},
+    {"error", "error"},
+    {"corrupt(0xfffffff5)", "corrupt(EAGAIN)"},
     {"signal(TERM)", "signal(SIGTERM)"},
     {"signal(SIGUSR1)", "signal(SIGUSR1)"},
     {"signal(40)", "signal(40)"},
@@ -95,7 +105,17 @@ constexpr Golden kGolden[] = {
     {"when=4..4+9 off", "when=4 off"},
     {"when=1+ off", "off"},
     {"when=3+ 2*off", "when=3+ 2*off"},
+    // Masks, spaces, intervals.
+    {"mask=21 off", "mask=0x15 off"},
+    {"mask=0xffffffffffffffff off", "mask=0xffffffffffffffff off"},
+    {"space=3 off", "space=3 off"},
+    {"space=1 interval=0 off", "off"},
+    {"interval=3 off", "interval=3 off"},
+    {"if(task==1)when=2+ mask=0x5 space=2 interval=3 5%2*off",
+     "if(task==1) when=2+ mask=0x5 space=2 interval=3 5%2*off"},
     // Percentages, whole and not.
+    {"250ppm off", "0.025%off"},
+    {"1000000 ppm off", "off"},
     {"0.1%off", "0.1%off"},
     {"40.0%off", "40%off"},
     {"33.3333%off", "33.3333%off"},
@@ -143,12 +163,28 @@ constexpr Refused kRefused[] = {
     {"1*", 3, "expected an action, not the end"},
     {"off ->", 7, "expected an action, not the end"},
     {"off off", 5, "expected \"->\" after an action, not \"o\""},
-    {"error", 6, "expected \"(\" after error, not the end"},
     {"error()", 7, "expected an errno, not \")\""},
     {"error(ENOMEN)", 7, "did you mean \"ENOMEM\"?"},
     {"error(0)", 7, "an errno is 1 to 4095"},
     {"error(4096)", 7, "an errno is 1 to 4095"},
     {"error(ENOMEM", 13, "expected \")\""},
+    {"error(0xffffefff)", 7, "an errno is 1 to 4095"},
+    {"error(0x)", 7, "expected an errno"},
+    {"error(0x1ffffffffffffffff)", 7, "at most 64 bits"},
+    {"signal(0xfffffff7)", 8, "a signal is 1 to 64"},
+    {"mask=0 off", 6, "a mask of 0 never acts"},
+    {"mask off", 6, "expected \"=\" after mask"},
+    {"space= off", 8, "expected a number of hits"},
+    {"interval=-1 off", 10, "expected a number of hits"},
+    {"1000001ppm off", 1, "at most 1000000 ppm"},
+    {"1,101,0,-1", 3, "a percentage is at most 100"},
+    {"1,10,0,-2", 9, "-1 is no limit"},
+    {"1,10,0", 7, "expected \",\" after the space, not the end"},
+    {"1,10,0,-1 1*off", 11, "n* is given twice"},
+    {"space=3 1,10,0,-1", 9, "says all that space= does"},
+    {"off[pid 4194305]", 9, "a task is at most 4194304"},
+    {"off[tid 1]", 5, "expected pid and the number of a task"},
+    {"off[pid 1", 10, "expected \"]\""},
     {"signal(65)", 8, "a signal is 1 to 64"},
     {"signal(SIGKIL)", 8, "did you mean \"SIGKILL\"?"},
     {"hold(3)", 7, "a duration has a unit: ns, us, ms, s, m or h"},
@@ -188,35 +224,6 @@ constexpr Refused kRefused[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Table, RefusedTest, ::testing::ValuesIn(kRefused));
-
-// Dialects differ in which modifier is asked first; here another order than
-// the documented one is no trigger at all.
-TEST(DialectTest, OneOrderOfModifiers) {
-  EXPECT_THAT(ParseTrigger("5*2%off"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       "column 3: p% must stand before n*; the order is if, "
-                       "when=, p%, n*, action"));
-  EXPECT_EQ(ColumnOf(ParseTrigger("2%5*2%off").status()), 5);
-  EXPECT_THAT(ParseTrigger("2%2%off"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       "column 3: p% is given twice"));
-  EXPECT_EQ(ColumnOf(ParseTrigger("1*when=3 off").status()), 3);
-  EXPECT_EQ(ColumnOf(ParseTrigger("when=3 if(task==0) off").status()), 8);
-}
-
-// `sleep(10)` is milliseconds to some and has no unit to others: a delay says
-// its unit.
-TEST(DialectTest, WordsOfOthersAreNamedInOurs) {
-  EXPECT_THAT(ParseTrigger("sleep(10)"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("did you mean \"delay\"?")));
-  EXPECT_THAT(ParseTrigger("5%return(5)"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("did you mean \"error\"?")));
-  EXPECT_THAT(ParseTrigger("pause"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("did you mean \"hold\"?")));
-}
 
 TEST(TriggerTest, LimitsAreLimits) {
   std::string terms = "off";
