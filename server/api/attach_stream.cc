@@ -24,6 +24,9 @@ using Reactor = grpc::ServerBidiReactor<v1::AttachRequest, v1::AttachResponse>;
 class AttachReactor;
 
 // What the session holds: it may outlive the RPC.
+//
+// Threads: any. Writes are begun without the lock: gRPC may send at once, and
+// another thread that learns of it would wait.
 class Outlet final : public host::ClientStream {
  public:
   explicit Outlet(AttachReactor* reactor) : reactor_(reactor) {}
@@ -32,6 +35,9 @@ class Outlet final : public host::ClientStream {
   bool SendCallback(
       absl::FunctionRef<void(v1::AttachResponse::Callback*)> fill) override;
   void End(const absl::Status& status) override;
+
+  // The message that was being written has been, or cannot be.
+  void Written(bool ok);
 
   // The RPC is over; messages go nowhere from now on.
   void Disconnect() {
@@ -49,10 +55,18 @@ class Outlet final : public host::ClientStream {
 
   using Parcel = std::unique_ptr<v1::AttachResponse>;
 
+  // What the stream does next. Decided under the lock, which keeps others from
+  // deciding the same; done without it. Nothing when `reactor` is null.
+  struct Move {
+    AttachReactor* reactor = nullptr;
+    const v1::AttachResponse* message = nullptr;  // null: the end
+  };
+  void Make(const Move& move);
+
   // These require the lock.
-  void WriteNext();
+  Move NextMove();
   bool IsOpen();
-  void Queue(Parcel parcel);
+  Move Queue(Parcel parcel);
   void PopFront();
 
   mutable std::mutex mutex_;
@@ -129,18 +143,7 @@ class AttachReactor final : public Reactor {
     return absl::OkStatus();
   }
 
-  void OnWriteDone(bool ok) override {
-    const std::lock_guard<std::mutex> lock(outlet_->mutex_);
-    outlet_->writing_ = false;
-    if (!outlet_->queue_.empty()) {
-      outlet_->PopFront();
-    }
-    if (!ok) {
-      outlet_->queue_.clear();
-      outlet_->end_ = absl::CancelledError("the client is gone");
-    }
-    outlet_->WriteNext();
-  }
+  void OnWriteDone(bool ok) override { outlet_->Written(ok); }
 
   // The client cancelled or its connection broke.
   void OnCancel() override {
@@ -201,28 +204,53 @@ class AttachReactor final : public Reactor {
 };
 
 bool Outlet::Send(v1::AttachResponse message) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (!IsOpen()) {
-    return false;
+  Move move;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!IsOpen()) {
+      return false;
+    }
+    move = Queue(std::make_unique<v1::AttachResponse>(std::move(message)));
   }
-  Queue(std::make_unique<v1::AttachResponse>(std::move(message)));
+  Make(move);
   return true;
 }
 
 // A callback has many small parts: those of the one before are used again.
 bool Outlet::SendCallback(
     absl::FunctionRef<void(v1::AttachResponse::Callback*)> fill) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (!IsOpen()) {
-    return false;
+  Move move;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!IsOpen()) {
+      return false;
+    }
+    Parcel parcel = spare_ == nullptr ? std::make_unique<v1::AttachResponse>()
+                                      : std::move(spare_);
+    v1::AttachResponse::Callback* callback = parcel->mutable_callback();
+    callback->Clear();
+    fill(callback);
+    move = Queue(std::move(parcel));
   }
-  Parcel parcel = spare_ == nullptr ? std::make_unique<v1::AttachResponse>()
-                                    : std::move(spare_);
-  v1::AttachResponse::Callback* callback = parcel->mutable_callback();
-  callback->Clear();
-  fill(callback);
-  Queue(std::move(parcel));
+  Make(move);
   return true;
+}
+
+void Outlet::Written(bool ok) {
+  Move move;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    writing_ = false;
+    if (!queue_.empty()) {
+      PopFront();
+    }
+    if (!ok) {
+      queue_.clear();
+      end_ = absl::CancelledError("the client is gone");
+    }
+    move = NextMove();
+  }
+  Make(move);
 }
 
 void Outlet::PopFront() {
@@ -251,31 +279,46 @@ bool Outlet::IsOpen() {
   return true;
 }
 
-void Outlet::Queue(Parcel parcel) {
+Outlet::Move Outlet::Queue(Parcel parcel) {
   queue_.push_back(std::move(parcel));
-  if (!writing_) {
-    WriteNext();
-  }
+  return writing_ ? Move() : NextMove();
 }
 
 void Outlet::End(const absl::Status& status) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (reactor_ == nullptr || end_.has_value()) {
-    return;
+  Move move;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (reactor_ == nullptr || end_.has_value()) {
+      return;
+    }
+    end_ = status;
+    move = writing_ ? Move() : NextMove();
   }
-  end_ = status;
-  if (!writing_) {
-    WriteNext();
-  }
+  Make(move);
 }
 
-void Outlet::WriteNext() {
+// Requires that nothing is being written.
+Outlet::Move Outlet::NextMove() {
   if (!queue_.empty()) {
     writing_ = true;
-    reactor_->StartWrite(queue_.front().get());
-  } else if (end_.has_value() && !finished_) {
+    return {reactor_, queue_.front().get()};
+  }
+  if (end_.has_value() && !finished_) {
     finished_ = true;
-    reactor_->Finish(ToGrpcStatus(*end_));
+    return {reactor_, nullptr};
+  }
+  return {};
+}
+
+// The reactor lives until it has finished, and `end_` stays what it is.
+void Outlet::Make(const Move& move) {
+  if (move.reactor == nullptr) {
+    return;
+  }
+  if (move.message != nullptr) {
+    move.reactor->StartWrite(move.message);
+  } else {
+    move.reactor->Finish(ToGrpcStatus(*end_));
   }
 }
 

@@ -18,6 +18,7 @@ struct RemoteState {
   const notifier::Protocol* protocol;  // constant
   Cell<uint64_t> next_number;
   Cell<pending_callback*> first;
+  Cell<pending_callback*> spare;  // delivered and answered
 };
 
 RemoteState* State(sched::World* world) {
@@ -43,13 +44,30 @@ struct AwaitAnswer : kernel::Point {
   }
 };
 
+// Nothing of the kernel's points to one, so there is no use after free to look
+// for: without a stay in the quarantine its memory stays warm.
+pending_callback* Take(RemoteState* state) {
+  pending_callback* callback = state->spare;
+  if (callback != nullptr) {
+    state->spare = callback->next;
+    return callback;
+  }
+  callback = kernel::ThisWorld()->New<pending_callback>(trace::ObjType::kNone);
+  CHECK(callback != nullptr);
+  return callback;
+}
+
+void Give(RemoteState* state, pending_callback* callback) {
+  callback->next = state->spare.get();
+  state->spare = callback;
+}
+
 pending_callback* NewPending(device* dev, Method method, mm_struct* mm,
                              const mmu_notifier_range& range, bool has_reason,
                              uint64_t cur_seq) {
   sched::World* world = kernel::ThisWorld();
   RemoteState* state = State(world);
-  auto* callback = world->New<pending_callback>(trace::ObjType::kNone);
-  CHECK(callback != nullptr);
+  pending_callback* callback = Take(state);
   trace::LogRange(callback, sizeof *callback);
   const sched::TaskRecord& task = *kernel::Current();
   state->next_number += 1;
@@ -66,6 +84,8 @@ pending_callback* NewPending(device* dev, Method method, mm_struct* mm,
   callback->step = world->state().step_count;
   callback->cur_seq = cur_seq;
   callback->mm = mm;
+  callback->answered = false;
+  callback->next = nullptr;
   Cell<pending_callback*>* link = &state->first;
   while (*link != nullptr) {
     link = &(*link)->next;
@@ -212,7 +232,7 @@ Task<int> CallRemote(device* dev, Method method, mm_struct* mm,
   }
   co_await Apply(dev, callback);
   Unlink(State(world), callback);
-  world->Delete(callback);
+  Give(State(world), callback);
   // A driver whose object dies with the mm; nothing of it is used after this.
   if (method == Method::kRelease && dev->behaviour.frees_in_release) {
     co_await FreeDevice(dev);
