@@ -106,6 +106,7 @@ bool Drive(Context& context, const DriveFlags& flags) {
   if (!BindAll(context, attachment, setups, &drivers)) return false;
   if (!flags.is_quiet) {
     std::vector<std::string> ids;
+    ids.reserve(setups.size());
     for (const auto& [id, setup] : setups) ids.push_back(id);
     std::cout << "attached to " << attachment.welcome().parent() << " as "
               << attachment.welcome().client() << ": answering for "

@@ -23,6 +23,7 @@ std::unique_ptr<DriverProcess> DriverProcess::Start(const std::string& server,
   std::vector<std::string> words = {"mmfault", "--server", server, "drive",
                                     "--quiet", run,        file};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   pid_t pid = 0;
