@@ -50,7 +50,7 @@ StepAnswer SecondaryMmu::LookUpAndMap(Attachment& attachment, uint64_t address,
   for (int tries = 0; tries < kTriesMax; ++tries) {
     const std::optional<uint64_t> seq = WaitForQuiet();
     if (!seq) return Rc(-ESRCH);
-    const StepAnswer found = attachment.Call(look_up, task).Wait();
+    StepAnswer found = attachment.Call(look_up, task).Wait();
     if (!found.ok() || found.value.rc() != 0) return found;
     if (!BeginInstall(*seq, PageOf(address), {found.value.page(), write})) {
       continue;

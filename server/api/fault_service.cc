@@ -51,8 +51,7 @@ std::vector<const faults::PointInfo*> PointsWith(
     const std::string& prefix, const std::vector<std::string>& words) {
   std::vector<const faults::PointInfo*> points;
   for (const faults::PointInfo& info : faults::AllPoints()) {
-    if (info.name.compare(0, prefix.size(), prefix) == 0 &&
-        MentionsAll(info, words)) {
+    if (info.name.starts_with(prefix) && MentionsAll(info, words)) {
       points.push_back(&info);
     }
   }
@@ -71,10 +70,8 @@ absl::Status ListPoints(const v1::ListFaultPointsRequest& request,
   if (points.empty() && !words.empty()) {
     return PointOf(request.query()).status();  // says which is nearest
   }
-  std::vector<std::string> keys;
-  for (const faults::PointInfo* info : points) {
-    keys.emplace_back(info->name);
-  }
+  const std::vector<std::string> keys =
+      KeysOf(points, [](const auto* info) { return info->name; });
   const auto add = [&](size_t i) {
     v1::FaultPoint& point = *response->add_points();
     point = ToProto(*points[i]);
@@ -170,10 +167,7 @@ absl::Status List(HostedWorld& world, const v1::ListHoldsRequest& request,
                   v1::ListHoldsResponse* response) {
   const std::vector<Held> all =
       HeldTasks(world.machine(), world.faults(), world.name());
-  std::vector<std::string> ids;
-  for (const Held& held : all) {
-    ids.push_back(held.id);
-  }
+  const std::vector<std::string> ids = KeysOf(all, &Held::id);
   ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                    Page(ids, request.page_size(), request.page_token(),
                         "ListHolds " + request.parent(), [&](size_t i) {
@@ -185,10 +179,8 @@ absl::Status List(HostedWorld& world, const v1::ListHoldsRequest& request,
 absl::Status List(HostedWorld& world, const v1::ListBarriersRequest& request,
                   v1::ListBarriersResponse* response) {
   const auto all = world.barriers().All();
-  std::vector<std::string> ids;
-  for (const auto& [id, barrier] : all) {
-    ids.push_back(id);
-  }
+  const std::vector<std::string> ids =
+      KeysOf(all, [](const auto& entry) { return entry.first; });
   ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                    Page(ids, request.page_size(), request.page_token(),
                         "ListBarriers " + request.parent(), [&](size_t i) {
@@ -201,10 +193,7 @@ absl::Status List(const host::LeaseTable& leases,
                   const v1::ListLeasesRequest& request,
                   v1::ListLeasesResponse* response) {
   const std::vector<v1::Lease> all = leases.All();
-  std::vector<std::string> names;
-  for (const v1::Lease& lease : all) {
-    names.push_back(lease.name());
-  }
+  const std::vector<std::string> names = KeysOf(all, &v1::Lease::name);
   ASSIGN_OR_RETURN(
       *response->mutable_next_page_token(),
       Page(names, request.page_size(), request.page_token(), "ListLeases",
@@ -216,10 +205,8 @@ absl::Status List(const host::SafetyLevers& levers,
                   const v1::ListSafetyLeversRequest& request,
                   v1::ListSafetyLeversResponse* response) {
   const std::vector<v1::SafetyLever> all = levers.All();
-  std::vector<std::string> clients;
-  for (const v1::SafetyLever& lever : all) {
-    clients.push_back(lever.client());
-  }
+  const std::vector<std::string> clients =
+      KeysOf(all, &v1::SafetyLever::client);
   ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                    Page(clients, request.page_size(), request.page_token(),
                         "ListSafetyLevers",

@@ -49,6 +49,17 @@ absl::StatusOr<std::string> Page(const std::vector<std::string>& keys,
                                  std::string_view list,
                                  const std::function<void(size_t)>& add);
 
+// The keys of a list's entries: a member, or a function of an entry.
+template <typename List, typename KeyOf>
+std::vector<std::string> KeysOf(const List& list, KeyOf key_of) {
+  std::vector<std::string> keys;
+  keys.reserve(list.size());
+  for (const auto& entry : list) {
+    keys.emplace_back(std::invoke(key_of, entry));
+  }
+  return keys;
+}
+
 }  // namespace mmfault::api
 
 #endif  // MMFAULT_SERVER_API_PAGING_H_

@@ -37,7 +37,7 @@ grpc::ServerUnaryReactor* RunService::CreateRun(
       runs_->Background([runs = runs_.get(), request, response, reactor] {
         absl::StatusOr<v1::CreateRunResponse> created = runs->Create(*request);
         if (created.ok()) {
-          *response = *std::move(created);
+          response->Swap(&*created);
         }
         reactor->Finish(ToGrpcStatus(created.status()));
       });
@@ -61,10 +61,8 @@ grpc::ServerUnaryReactor* RunService::GetRun(
 absl::Status RunService::List(const v1::ListRunsRequest& request,
                               v1::ListRunsResponse* response) const {
   const std::vector<host::RunTable::Listed> all = runs_->All();
-  std::vector<std::string> keys;
-  for (const host::RunTable::Listed& listed : all) {
-    keys.push_back(listed.key);
-  }
+  const std::vector<std::string> keys =
+      KeysOf(all, &host::RunTable::Listed::key);
   ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
                    Page(keys, request.page_size(), request.page_token(),
                         "ListRuns", [&](size_t i) {

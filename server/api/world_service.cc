@@ -137,10 +137,8 @@ grpc::ServerUnaryReactor* WorldService::ListWorlds(
     grpc::CallbackServerContext* context, const v1::ListWorldsRequest* request,
     v1::ListWorldsResponse* response) {
   const auto all = worlds_->All();
-  std::vector<std::string> ids;
-  for (const auto& world : all) {
-    ids.push_back(world->id());
-  }
+  const std::vector<std::string> ids =
+      KeysOf(all, [](const auto& world) { return world->id(); });
   std::vector<std::shared_ptr<HostedWorld>> page;
   const absl::StatusOr<std::string> next =
       Page(ids, request->page_size(), request->page_token(), "ListWorlds",
