@@ -45,7 +45,8 @@ class DecisionSource {
   virtual ~DecisionSource() = default;
 
   // Counters for a rule that is being armed on the point: hits and fires, both
-  // 0. Given back when nobody asks about it any more.
+  // 0. Given back when nobody asks about it any more. No counter when there is
+  // no room for one.
   virtual CounterId NewCounter(Point point) = 0;
   virtual void FreeCounter(CounterId counter) = 0;
 

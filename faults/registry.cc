@@ -63,12 +63,12 @@ uint64_t Registry::NewDrawScope(const Rule& rule) const {
 
 uint32_t Registry::Arm(Rule rule) {
   source_->BeforeChange(rule.point);
+  if (!NewCounters(&rule)) {
+    return 0;
+  }
   rule.id = next_id_++;
-  rule.counter = source_->NewCounter(rule.point);
-  rule.term_counters.clear();
   for (Term& term : rule.terms) {
     term.when.step = std::max<uint64_t>(term.when.step, 1);  // it divides
-    rule.term_counters.push_back(source_->NewCounter(rule.point));
   }
   rule.draw_scope = NewDrawScope(rule);
   const auto point = static_cast<size_t>(rule.point);
@@ -76,6 +76,23 @@ uint32_t Registry::Arm(Rule rule) {
   at_[point].push_back(&rules_.emplace(id, std::move(rule)).first->second);
   armed_[point].store(1, std::memory_order_relaxed);
   return id;
+}
+
+bool Registry::NewCounters(Rule* rule) {
+  rule->term_counters.clear();
+  rule->counter = source_->NewCounter(rule->point);
+  bool enough = rule->counter != 0;
+  while (enough && rule->term_counters.size() < rule->terms.size()) {
+    const CounterId counter = source_->NewCounter(rule->point);
+    enough = counter != 0;
+    if (enough) {
+      rule->term_counters.push_back(counter);
+    }
+  }
+  if (!enough && rule->counter != 0) {
+    FreeCounters(*rule);
+  }
+  return enough;
 }
 
 bool Registry::Disarm(uint32_t id) {

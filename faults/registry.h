@@ -72,7 +72,7 @@ class Registry {
            0;
   }
 
-  // Arms a rule and returns its id, from 1.
+  // Arms a rule and returns its id, from 1; 0 when there is no room for it.
   uint32_t Arm(Rule rule);
 
   // Disarms a rule. False when it is not armed (any more): safe to repeat.
@@ -111,6 +111,7 @@ class Registry {
 
   uint64_t QuietPasses(const Rule& rule) const;
   uint64_t NewDrawScope(const Rule& rule) const;
+  bool NewCounters(Rule* rule);
   void Retire(Rule rule);
   void FreeCounters(const Rule& rule);
 

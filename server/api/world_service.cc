@@ -194,7 +194,7 @@ grpc::ServerUnaryReactor* WorldService::ResetWorld(
                        if (world.arms_rules()) {
                          RETURN_IF_ERROR(world.CheckLever(""));
                        }
-                       world.Reset(request->seed());
+                       RETURN_IF_ERROR(world.Reset(request->seed()));
                        *response->mutable_world() = world.View();
                        return absl::OkStatus();
                      });

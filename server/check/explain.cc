@@ -114,6 +114,8 @@ constexpr Sentence kSentences[] = {
      "callback {a} to {obj} was never answered: in a kernel {task} would hang "
      "here.",
      ""},
+    {Cause::kAnswerLost,
+     "the answer of {obj} was lost: in a kernel {task} would hang here.", ""},
     {Cause::kSleptInNonBlock,
      "{task} may sleep inside a start that must not block.", "P49"},
     {Cause::kPteChangedUnannounced,

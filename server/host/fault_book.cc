@@ -96,6 +96,27 @@ void FaultBook::ChooseIds(Drafts* drafts) {
   }
 }
 
+// All of them; where the world has no room for one, those before it go again.
+absl::Status FaultBook::ArmRules(scenario::Machine* machine, Drafts* drafts) {
+  const sched::World::Scope scope(&machine->world());
+  faults::Registry& registry = machine->world().faults();
+  std::vector<uint32_t> armed;
+  for (Draft& draft : *drafts) {
+    for (faults::Rule& rule : draft.rules) {
+      const uint32_t id = registry.Arm(std::move(rule));
+      if (id == 0) {
+        for (const uint32_t before : armed) {
+          registry.Disarm(before);
+        }
+        return scenario::NoRoomForRule(*machine);
+      }
+      armed.push_back(id);
+      draft.entry.rules.push_back(id);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<v1::Fault>> FaultBook::Arm(
     scenario::Machine* machine, const std::vector<WantedFault>& wanted,
     const ClientNumber& client_number, bool dry_run) {
@@ -111,6 +132,9 @@ absl::StatusOr<std::vector<v1::Fault>> FaultBook::Arm(
   }
   const int64_t next_number = next_number_;
   ChooseIds(&drafts);
+  if (!dry_run) {
+    RETURN_IF_ERROR(ArmRules(machine, &drafts));
+  }
   std::vector<v1::Fault> views;
   const auto step =
       static_cast<int64_t>(machine->world().state().step_count.get());
@@ -119,17 +143,12 @@ absl::StatusOr<std::vector<v1::Fault>> FaultBook::Arm(
   } else if (!drafts.empty()) {
     epoch_ += 1;
   }
-  const sched::World::Scope scope(&machine->world());
   for (Draft& draft : drafts) {
     draft.entry.fault.set_armed_at_step(step);
     draft.entry.fault.set_epoch(epoch_);
     if (dry_run) {
       views.push_back(std::move(draft.entry.fault));
       continue;
-    }
-    for (faults::Rule& rule : draft.rules) {
-      draft.entry.rules.push_back(
-          machine->world().faults().Arm(std::move(rule)));
     }
     std::erase(disarmed_, draft.id);
     const Entry& added = entries_[draft.id] = std::move(draft.entry);

@@ -119,6 +119,7 @@ class FaultBook {
                                 const WantedFault& wanted,
                                 const ClientNumber& client_number) const;
   void ChooseIds(Drafts* drafts);
+  static absl::Status ArmRules(scenario::Machine* machine, Drafts* drafts);
   v1::Fault View(scenario::Machine& machine, const Entry& entry) const;
   v1::Fault Remove(scenario::Machine* machine, const std::string& id,
                    int* resumed);

@@ -47,6 +47,7 @@ HostedWorld::HostedWorld(WorldPlan plan, Executor* executor)
   bounds_.max_vmas = limits.max_vmas();
   bounds_.max_tasks = limits.max_tasks();
   bounds_.max_notifiers = limits.max_notifiers();
+  bounds_.may_crash = plan_.may_crash;
   tasks_.SetKept(static_cast<size_t>(limits.max_tasks()));
   events_.SetCapacity(static_cast<size_t>(limits.max_events()));
 }
@@ -57,25 +58,36 @@ absl::StatusOr<std::shared_ptr<HostedWorld>> HostedWorld::Create(
     WorldPlan plan, Executor* executor) {
   std::shared_ptr<HostedWorld> world(
       new HostedWorld(std::move(plan), executor));
-  RETURN_IF_ERROR(world->SetUpMachine());
+  ASSIGN_OR_RETURN(auto machine, world->MakeMachine());
+  world->SetUp(std::move(machine));
   return world;
 }
 
-absl::Status HostedWorld::SetUpMachine() {
+absl::StatusOr<std::unique_ptr<scenario::Machine>> HostedWorld::MakeMachine()
+    const {
   ASSIGN_OR_RETURN(sched::WorldOptions options,
                    scenario::CompileSettings(plan_.settings));
   scenario::SetMutants(plan_.scenario, &options);
   options.reserve_bytes =
       static_cast<uint64_t>(plan_.settings.limits().max_arena_bytes()) +
       kArenaSlack;
+  options.may_crash = bounds_.may_crash;
   auto machine = std::make_unique<scenario::Machine>(*plan_.protocol, options);
+  RETURN_IF_ERROR(scenario::CheckReserved(*machine));
   RETURN_IF_ERROR(
       scenario::SetUp(machine.get(), plan_.scenario, bounds_, false));
+  return machine;
+}
+
+void HostedWorld::SetUp(std::unique_ptr<scenario::Machine> machine) {
   machine_ = std::move(machine);
   machine_->SetListener(this);
   world().SetSink(this);
-  strategy_ = std::make_unique<CountingStrategy>(options.seed);
-  ack_order_ = base::Prng(base::Mix64(options.seed ^ 0x61636b73));
+  world().SetHoldsWait(!lockstep_);
+  hold_end_ = 0;
+  const uint64_t seed = world().options().seed;
+  strategy_ = std::make_unique<CountingStrategy>(seed);
+  ack_order_ = base::Prng(base::Mix64(seed ^ 0x61636b73));
   for (const auto& [id, program] : machine_->tasks()) {
     TaskEntry* entry = tasks_.Add(id, program);
     for (scenario::StepSpec* step = program->next_step; step != nullptr;
@@ -89,7 +101,6 @@ absl::Status HostedWorld::SetUpMachine() {
     }
   }
   move_limit_ = static_cast<uint64_t>(plan_.settings.step_budget());
-  return absl::OkStatus();
 }
 
 void HostedWorld::Post(Message message) {
@@ -282,7 +293,16 @@ void HostedWorld::Drain() {
 
 // Rule: callback numbers are never used again, so that a late answer to the
 // world of before is refused.
-void HostedWorld::Reset(int64_t seed) {
+absl::Status HostedWorld::Reset(int64_t seed) {
+  const int64_t seed_before = plan_.settings.seed();
+  if (seed != 0) {
+    plan_.settings.set_seed(seed);
+  }
+  absl::StatusOr<std::unique_ptr<scenario::Machine>> machine = MakeMachine();
+  if (!machine.ok()) {
+    plan_.settings.set_seed(seed_before);
+    return machine.status();
+  }
   const absl::Status gone = WorldGone(name());
   FailEverything(gone);
   deferred_calls_.clear();
@@ -308,12 +328,8 @@ void HostedWorld::Reset(int64_t seed) {
   violations_dropped_ = 0;
   forks_.clear();
   held_before_ = 0;
-  if (seed != 0) {
-    plan_.settings.set_seed(seed);
-  }
   generation_ += 1;
-  // It could be set up before, so it can be again.
-  CHECK(SetUpMachine().ok());
+  SetUp(*std::move(machine));
   for (const auto& [dev, binding] : bindings) {
     if (binding.client != nullptr && !binding.client->gone) {
       BindAgain(binding);
@@ -334,6 +350,7 @@ void HostedWorld::Reset(int64_t seed) {
   if (!ended_) {
     CallObservers(absl::OkStatus());
   }
+  return absl::OkStatus();
 }
 
 absl::Status HostedWorld::CheckArena() const {

@@ -76,6 +76,7 @@ struct WorldPlan {
   const notifier::Protocol* protocol = nullptr;
   int64_t max_clients = 1024;
   std::shared_ptr<const SafetyLevers> levers;  // null: there are none
+  bool may_crash = false;                      // Limits::allow_crash
 };
 
 // Uniform choice, counted.
@@ -214,7 +215,8 @@ class HostedWorld final : public RemoteSession,
 
   void Advance(const v1::AdvanceWorldRequest& request,
                Done<v1::AdvanceWorldResponse> done);
-  void Reset(int64_t seed);
+  // RESOURCE_EXHAUSTED when there is no memory for it; then nothing changes.
+  absl::Status Reset(int64_t seed);
   v1::World View() const;
   v1::World::State StateNow() const;
   // Arms a signal for the k-th lock, or sends it now (`at_lock` 0). Returns its
@@ -274,12 +276,19 @@ class HostedWorld final : public RemoteSession,
   };
 
   struct Note {
-    enum class Kind : uint8_t { kStepDone, kTaskEnd, kCallback, kViolation };
+    enum class Kind : uint8_t {
+      kStepDone,
+      kTaskEnd,
+      kCallback,
+      kViolation,
+      kDisconnect
+    };
     Kind kind;
     const scenario::Program* program = nullptr;
     const scenario::StepSpec* step = nullptr;
     scenario::StepOutcome outcome;
     uint64_t callback = 0;
+    uint32_t notifier = 0;  // kDisconnect
     trace::Violation violation;
   };
 
@@ -300,7 +309,8 @@ class HostedWorld final : public RemoteSession,
   };
 
   HostedWorld(WorldPlan plan, Executor* executor);
-  absl::Status SetUpMachine();
+  absl::StatusOr<std::unique_ptr<scenario::Machine>> MakeMachine() const;
+  void SetUp(std::unique_ptr<scenario::Machine> machine);
 
   absl::StatusOr<int64_t> Append(scenario::Program* program,
                                  std::span<const v1::Step* const> steps,
@@ -343,6 +353,8 @@ class HostedWorld final : public RemoteSession,
   void RunDeferredCalls();
 
   // --- Faults (world_faults.cc)
+  void AwaitHoldEnd();
+  void OnHoldEnd(uint64_t serial);
   absl::Status FindHolder(LeaseTable* leases, WantedFault* wanted);
 
   // --- What comes out (world_notes.cc)
@@ -351,6 +363,7 @@ class HostedWorld final : public RemoteSession,
                   const scenario::StepOutcome& outcome) override;
   void OnTaskEnd(const scenario::Program& program) override;
   void OnCallback(const device::pending_callback& callback) override;
+  void OnDisconnect(uint32_t notifier) override;
   void OnEvent(const trace::Event& event) override;
   void OnViolation(const trace::Violation& violation) override;
   void OnSignal(const trace::SignalSent& sent) override;
@@ -360,6 +373,7 @@ class HostedWorld final : public RemoteSession,
   void DeliverDead();
   void DeliverViolation(const Note& note);
   void DeliverCallback(uint64_t number);
+  void DeliverDisconnect(uint32_t notifier);
   void ExpireLimits();
 
   // --- Signals (world_signals.cc)
@@ -459,6 +473,8 @@ class HostedWorld final : public RemoteSession,
   std::vector<Observer> observers_;
   std::map<std::string, Joined> in_flight_;
   uint64_t move_limit_ = 0;
+  uint64_t hold_end_ = 0;  // virtual time that a timer waits for; 0: none does
+  uint64_t hold_serial_ = 0;
   bool moved_ = false;
   sched::RunStop last_stop_ = sched::RunStop::kFinished;
   std::unordered_map<const device::device*, Binding> bindings_;

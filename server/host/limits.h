@@ -23,6 +23,10 @@ namespace mmfault::host {
 inline constexpr int64_t kMostTasksPerWorld = 56;
 
 struct Limits {
+  // Whether fault rules may say `crash`: the server ends at once, with all of
+  // its worlds.
+  bool allow_crash = false;
+
   // Worlds alive at once on the server. An idle world costs at most 64 KiB, so
   // a thousand of them cost 64 MiB.
   int64_t max_worlds = 1000;

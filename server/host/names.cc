@@ -118,6 +118,14 @@ absl::Status CheckQuota(const std::string& subject, std::string_view limit,
       facts);
 }
 
+absl::Status DisconnectedByFault(const std::string& client) {
+  return base::MakeError(absl::StatusCode::kUnavailable,
+                         "DISCONNECTED_BY_FAULT",
+                         "a fault rule ends the stream of client \"" + client +
+                             "\"; attach again to go on",
+                         {{"client", client}});
+}
+
 absl::Status WorldGone(const std::string& world) {
   return base::MakeError(absl::StatusCode::kAborted, "WORLD_GONE",
                          "the world was reset or deleted meanwhile",

@@ -44,6 +44,9 @@ absl::Status CheckRange(int64_t value, int64_t min, int64_t max,
 absl::Status CheckQuota(const std::string& subject, std::string_view limit,
                         int64_t max, int64_t wanted);
 
+// UNAVAILABLE (DISCONNECTED_BY_FAULT).
+absl::Status DisconnectedByFault(const std::string& client);
+
 // ABORTED (WORLD_GONE).
 absl::Status WorldGone(const std::string& world);
 

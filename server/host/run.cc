@@ -225,6 +225,10 @@ absl::StatusOr<v1::CaseResult> Run::ExecuteCase(const PlannedCase& planned) {
       return clients_->Reset(machine, seed, planned.scenario->id(),
                              std::string(planned.protocol->id));
     };
+    options.on_disconnect = [this](scenario::Machine* machine,
+                                   uint32_t notifier) {
+      clients_->Disconnect(machine->NameOf(notifier));
+    };
     options.on_violation = [this](const v1::Violation& violation) {
       KeepAnswers(violation);
     };

@@ -280,6 +280,17 @@ absl::Status RunClients::Failure() const {
   return absl::OkStatus();
 }
 
+void RunClients::Disconnect(const std::string& notifier) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto binding = bindings_.find(notifier);
+  if (binding == bindings_.end() ||
+      !clients_.contains(binding->second.client)) {
+    return;
+  }
+  lost_ = binding->second.client;
+  clients_.at(lost_).stream->End(DisconnectedByFault(lost_));
+}
+
 absl::Status RunClients::Reset(scenario::Machine* machine, uint64_t seed,
                                const std::string& scenario,
                                const std::string& protocol) {

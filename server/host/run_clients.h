@@ -74,6 +74,10 @@ class RunClients : public RemoteSession {
   // See above. Errors: UNAVAILABLE: a client is gone; CANCELLED: Cancel().
   absl::Status Answer(scenario::Machine* machine);
 
+  // A rule ends the stream of the client that has bound this notifier: the run
+  // goes on without it no further than its next answer.
+  void Disconnect(const std::string& notifier);
+
   // What was answered since the last Reset().
   Answers AnswersSoFar() const;
 

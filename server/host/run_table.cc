@@ -18,7 +18,8 @@ scenario::Bounds BoundsOf(const Limits& limits) {
   return {.max_mms = limits.max_mms_per_world,
           .max_vmas = limits.max_vmas_per_mm,
           .max_tasks = limits.max_tasks_per_world,
-          .max_notifiers = limits.max_notifiers_per_world};
+          .max_notifiers = limits.max_notifiers_per_world,
+          .may_crash = limits.allow_crash};
 }
 
 constexpr int kBackgroundThreads = 1;

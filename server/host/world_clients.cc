@@ -183,7 +183,7 @@ void HostedWorld::Close(const std::string& id, Departure departure) {
       clients_.erase(client->id);
       std::erase(client_order_, client->id);
     }
-    if (alive.ok()) {
+    if (alive.ok() && !client->gone) {
       NoteClient(*client, DepartureText(departure));
       Lose(client);
     }

@@ -3,6 +3,9 @@
 
 // What clients arm in a world, who holds it, and how it ends.
 
+#include <chrono>
+#include <utility>
+
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/hosted_world.h"
@@ -40,6 +43,7 @@ absl::Status HostedWorld::FindHolder(LeaseTable* leases, WantedFault* wanted) {
 
 absl::StatusOr<std::vector<v1::Fault>> HostedWorld::ArmFaults(
     LeaseTable* leases, std::vector<WantedFault> wanted, bool dry_run) {
+  RETURN_IF_ERROR(CheckArena());
   for (WantedFault& one : wanted) {
     RETURN_IF_ERROR(FindHolder(leases, &one));
   }
@@ -89,6 +93,39 @@ Disarmed HostedWorld::StopFaults(const std::string& client) {
   }
   AllowSteps(0);
   return gone;
+}
+
+// FREE_RUNNING: somebody outside may resume a task that is held for some time,
+// so where there is nothing else to wait for, virtual time keeps step with wall
+// time instead of being over at once.
+void HostedWorld::AwaitHoldEnd() {
+  const uint64_t end = world().NextHoldEnd();
+  if (end == 0 || end == hold_end_) {
+    return;
+  }
+  hold_end_ = end;
+  const std::chrono::nanoseconds left(end - world().state().time_ns);
+  executor_->RunAt(Executor::Clock::now() + left, [weak = weak_from_this(),
+                                                   serial = ++hold_serial_] {
+    const std::shared_ptr<HostedWorld> self = weak.lock();
+    if (self != nullptr) {
+      self->Post([raw = self.get(), serial](const absl::Status& alive) {
+        if (alive.ok()) {
+          raw->OnHoldEnd(serial);
+        }
+      });
+    }
+  });
+}
+
+void HostedWorld::OnHoldEnd(uint64_t serial) {
+  if (serial != hold_serial_ || hold_end_ == 0) {
+    return;  // another world by now, or another hold ends earlier
+  }
+  if (world().NextHoldEnd() == std::exchange(hold_end_, 0)) {
+    world().PassHold();
+    AllowSteps(0);
+  }
 }
 
 }  // namespace mmfault::host

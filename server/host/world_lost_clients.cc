@@ -81,6 +81,20 @@ void HostedWorld::Lose(const ClientPtr& client) {
   EndTasksOf(*client);
 }
 
+// A rule says that the client's connection breaks here. What Close() says later
+// on is known by then.
+void HostedWorld::DeliverDisconnect(uint32_t notifier) {
+  for (const auto& [dev, binding] : bindings_) {
+    const ClientPtr client = binding.client;
+    if (dev->mn.object.id == notifier && client != nullptr && !client->gone) {
+      NoteClient(*client, "disconnected by a fault");
+      client->stream->End(DisconnectedByFault(client->id));
+      Lose(client);
+      return;
+    }
+  }
+}
+
 void HostedWorld::LoseNotifier(const ClientPtr& client, device::device* dev) {
   Binding& binding = bindings_[dev];
   if (!device::IsRegistered(dev)) {

@@ -87,6 +87,7 @@ bool HostedWorld::MoveFree(uint64_t quantum) {
         return false;
       default:
         if (world().runnable() == 0) {
+          AwaitHoldEnd();
           return false;
         }
         break;  // something that was delivered has been answered at once
@@ -321,7 +322,9 @@ absl::StatusOr<uint32_t> HostedWorld::ArmPoint(const v1::PointMatch& match) {
   term.times = 1;
   rule.terms.push_back(term);
   const sched::World::Scope scope(&world());
-  return world().faults().Arm(std::move(rule));
+  const uint32_t id = world().faults().Arm(std::move(rule));
+  return id == 0 ? absl::StatusOr<uint32_t>(scenario::NoRoomForRule(*machine_))
+                 : id;
 }
 
 absl::Status HostedWorld::CheckAdvance(

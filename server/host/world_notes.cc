@@ -46,6 +46,12 @@ void HostedWorld::OnCallback(const device::pending_callback& callback) {
   }
 }
 
+void HostedWorld::OnDisconnect(uint32_t notifier) {
+  Note& note = notes_.emplace_back();
+  note.kind = Note::Kind::kDisconnect;
+  note.notifier = notifier;
+}
+
 void HostedWorld::OnEvent(const trace::Event& event) {
   const uint32_t task_id =
       event.task < 0 ? 0 : machine_->world().task(event.task).object.id;
@@ -85,6 +91,14 @@ void HostedWorld::DeliverNotes() {
         case Note::Kind::kViolation:
           DeliverViolation(note);
           break;
+        case Note::Kind::kDisconnect:
+          break;
+      }
+    }
+    // After the callbacks of the same step, which are lost with the client.
+    for (const Note& note : notes) {
+      if (note.kind == Note::Kind::kDisconnect) {
+        DeliverDisconnect(note.notifier);
       }
     }
     delivered_ = std::move(notes);

@@ -201,6 +201,7 @@ absl::StatusOr<WorldPlan> WorldTable::MakePlan(
   }
   plan.max_clients = limits_.max_clients_per_world;
   plan.levers = levers_;
+  plan.may_crash = limits_.allow_crash;
   return plan;
 }
 

@@ -4,6 +4,8 @@
 #include "server/kernel/point.h"
 
 #include <bit>
+#include <cstdio>
+#include <cstdlib>
 
 #include "server/kernel/signal.h"
 #include "server/kernel/wait.h"
@@ -77,8 +79,17 @@ trace::Op OpAt(faults::Point point, trace::OpKind kind) {
           faults::InfoOf(point).name.data()};
 }
 
+// As though it had been killed; rules that say so are refused before they are
+// armed unless the server may.
+void Crash() {
+  if (ThisWorld()->options().may_crash) {
+    std::fputs("mmfault: a fault rule ends the server here\n", stderr);
+    std::abort();
+  }
+}
+
 // What an action does to the running task without stopping it.
-int Apply(const faults::Action& action, uint32_t mm) {
+int Apply(const faults::Action& action, uint32_t mm, uint32_t notifier) {
   sched::World* world = ThisWorld();
   switch (action.kind) {
     case ActionKind::kError:
@@ -93,6 +104,12 @@ int Apply(const faults::Action& action, uint32_t mm) {
     case ActionKind::kTeardownForce:
       world->RequestTeardown(mm, action.kind == ActionKind::kTeardownForce);
       return 0;
+    case ActionKind::kDisconnect:
+      world->RequestDisconnect(notifier);
+      return 0;
+    case ActionKind::kCrash:
+      Crash();
+      return 0;
     default:
       return 0;  // the task stops, or its callback is at stake
   }
@@ -106,7 +123,7 @@ int InjectHere(faults::Point point, uint32_t mm) {
     return 0;
   }
   uint32_t rule = 0;
-  return Apply(ThisWorld()->EvaluatePoint(point, {.mm = mm}, &rule), mm);
+  return Apply(ThisWorld()->EvaluatePoint(point, {.mm = mm}, &rule), mm, 0);
 }
 
 void FaultPoint::Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
@@ -124,7 +141,7 @@ void FaultPoint::Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
   ready_ = action.kind != ActionKind::kHold &&
            action.kind != ActionKind::kYield &&
            action.kind != ActionKind::kDelay;
-  error_ = ready_ ? Apply(action, mm) : 0;
+  error_ = ready_ ? Apply(action, mm, notifier) : 0;
   if (action.kind == ActionKind::kHold) {
     ThisWorld()->RequestStop();
   }

@@ -181,6 +181,18 @@ class [[nodiscard]] FaultPoint {
   void await_suspend(std::coroutine_handle<> leaf) const;
   int await_resume() const noexcept { return error_; }
 
+ protected:
+  struct Disarmed {};
+  explicit FaultPoint(Disarmed /*tag*/) : ready_(true), error_(0), action_() {}
+  void EvaluateIfArmed(faults::Point point, const faults::PointPlace& place) {
+    sched::World* world = ThisWorld();
+    if (world->faults().armed(point) && !world->PassQuietly(point)) {
+      Evaluate(point, place.mm, place.notifier, place.event, place.start,
+               place.end);
+    }
+  }
+  const faults::Action& action() const { return action_; }
+
  private:
   void Hold() const;
   void Delay() const;
@@ -194,6 +206,17 @@ class [[nodiscard]] FaultPoint {
   int error_;
   uint32_t rule_;  // which has it stop
   faults::Action action_;
+};
+
+// A fault point at which a callback, or its answer, is on its way: its result
+// is the action, for those that are about that, and any other or none.
+class [[nodiscard]] MessagePoint : public FaultPoint {
+ public:
+  MessagePoint(faults::Point point, const faults::PointPlace& place)
+      : FaultPoint(Disarmed()) {
+    EvaluateIfArmed(point, place);
+  }
+  faults::Action await_resume() const noexcept { return action(); }
 };
 
 // Where a task is held, and by which rule; nothing for one that is not.

@@ -91,6 +91,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--health-check", flags.health_check,
                  "Do not serve: ask the server at this address (plaintext) "
                  "whether it serves, and exit with 0 or 1");
+  app.add_flag("--allow-crash", flags.limits.allow_crash,
+               "Let fault rules crash the server (action crash)");
   AddTlsFlags(app, flags);
   AddLimitFlags(app, flags.limits);
   AddLogFlags(app, flags);

@@ -4,6 +4,7 @@
 #include "server/notifier/call.h"
 
 #include "server/notifier/call_point.h"
+#include "server/notifier/message.h"
 
 namespace mmfault::notifier {
 namespace {
@@ -11,28 +12,7 @@ namespace {
 using trace::Cause;
 using trace::Checker;
 
-Cell<uint8_t>& OpenStarts(mmu_notifier* mn) {
-  return mn->open[kernel::ThisWorld()->current_slot()];
-}
-
-void CountStart(mmu_notifier* mn) {
-  OpenStarts(mn) += 1;
-  mn->open_total += 1;
-}
-
-void CountEnd(mmu_notifier* mn) {
-  if (OpenStarts(mn) == 0) {
-    kernel::ThisWorld()->Report(
-        {.checker = Checker::kStartEndPaired,
-         .cause = Cause::kEndWithoutStart,
-         .task = static_cast<int8_t>(kernel::ThisWorld()->current_slot()),
-         .other_step = mn->registered_step,
-         .obj = mn->object.key()});
-    return;
-  }
-  OpenStarts(mn) -= 1;
-  mn->open_total -= 1;
-}
+int Walker() { return kernel::ThisWorld()->current_slot(); }
 
 }  // namespace
 
@@ -93,12 +73,17 @@ Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
   if (mn->ops->invalidate_range_start == nullptr) {
     co_return 0;
   }
-  CountStart(mn);
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    const int told =
+        co_await SendRange(mn, Method::kInvalidateRangeStart, *range);
+    co_return told;
+  }
+  CountStart(mn, Walker());
   Entered(Method::kInvalidateRangeStart, mn, *range);
   const int rc = co_await mn->ops->invalidate_range_start(mn, range);
   Returned(Method::kInvalidateRangeStart, mn, *range, rc);
   if (rc != 0) {
-    CountEnd(mn);  // a start that failed has no end
+    CountEnd(mn, Walker());  // a start that failed has no end
   }
   co_return rc;
 }
@@ -118,8 +103,12 @@ Task<> CallInvalidateRangeEnd(mmu_notifier* mn,
   if (mn->ops->invalidate_range_end == nullptr) {
     co_return;
   }
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    co_await SendRange(mn, Method::kInvalidateRangeEnd, *range);
+    co_return;
+  }
   if (mn->ops->invalidate_range_start != nullptr) {
-    CountEnd(mn);
+    CountEnd(mn, Walker());
   }
   Entered(Method::kInvalidateRangeEnd, mn, *range);
   co_await mn->ops->invalidate_range_end(mn, range);
@@ -134,12 +123,18 @@ Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
   co_await Enter(mn, Method::kInvalidatePage, address, address + mm::kPageSize);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kInvalidatePage);
-  if (mn->ops->invalidate_page != nullptr) {
-    Entered(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize);
-    co_await mn->ops->invalidate_page(mn, mm, address);
-    Returned(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize,
-             std::nullopt);
+  if (mn->ops->invalidate_page == nullptr) {
+    co_return;
   }
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    co_await SendPages(mn, Method::kInvalidatePage, mm, address,
+                       address + mm::kPageSize);
+    co_return;
+  }
+  Entered(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize);
+  co_await mn->ops->invalidate_page(mn, mm, address);
+  Returned(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize,
+           std::nullopt);
 }
 
 Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
@@ -154,6 +149,11 @@ Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
   co_await Enter(mn, Method::kClearFlushYoung, start, end);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kClearFlushYoung);
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    const int told =
+        co_await SendPages(mn, Method::kClearFlushYoung, mm, start, end);
+    co_return told;
+  }
   Entered(Method::kClearFlushYoung, mn, mm, start, end);
   const int young = co_await mn->ops->clear_flush_young(mn, mm, start, end);
   Returned(Method::kClearFlushYoung, mn, mm, start, end, young);
@@ -170,11 +170,11 @@ Task<> CallRelease(mmu_notifier* mn, mm_struct* mm) {
   co_await Enter(mn, Method::kRelease, 0, UINT64_MAX);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kRelease);
-  mn->release_count += 1;
-  if (mn->release_count > 1) {
-    kernel::ReportHere(Checker::kReleaseCount, Cause::kReleaseTwice,
-                       mn->object.key(), mn->release_count);
+  if (mn->ops->release != nullptr && MayBeDisturbed(mn)) [[unlikely]] {
+    co_await SendPages(mn, Method::kRelease, mm, 0, UINT64_MAX);
+    co_return;
   }
+  CountRelease(mn);
   if (mn->ops->release != nullptr) {
     mn->release_running += 1;
     Entered(Method::kRelease, mn, mm, 0, UINT64_MAX);

@@ -4,6 +4,7 @@
 // What EMM's callback has beside the methods that mmu_notifier has too.
 
 #include "server/notifier/call_point.h"
+#include "server/notifier/message.h"
 
 namespace mmfault::notifier {
 namespace {
@@ -16,6 +17,10 @@ Task<> CallEmm(mmu_notifier* mn, mm_struct* mm, Method method,
   co_await Enter(mn, method, 0, mm::kTaskSize);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, method);
+  if (function != nullptr && MayBeDisturbed(mn)) [[unlikely]] {
+    co_await SendPages(mn, method, mm, 0, mm::kTaskSize);
+    co_return;
+  }
   if (function != nullptr) {
     Entered(method, mn, mm, 0, mm::kTaskSize);
     co_await function(mn, mm);

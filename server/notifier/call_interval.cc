@@ -4,6 +4,7 @@
 // Methods of interval subscriptions.
 
 #include "server/notifier/call_point.h"
+#include "server/notifier/message.h"
 
 namespace mmfault::notifier {
 namespace {
@@ -49,6 +50,10 @@ Task<bool> CallIntervalInvalidate(mmu_interval_notifier* sub,
                                   const mmu_notifier_range* range,
                                   uint64_t cur_seq) {
   co_await EnterInvalidate(sub, range);
+  if (MayBeDisturbed(sub->mn)) [[unlikely]] {
+    const int told = co_await SendInterval(sub, *range, cur_seq);
+    co_return told >= 0;
+  }
   TellEntered(sub, range, cur_seq);
   const bool done = co_await sub->ops->invalidate(sub, range, cur_seq);
   TellReturned(sub, range, cur_seq, done);
@@ -65,6 +70,10 @@ Task<bool> CallIntervalInvalidateStart(mmu_interval_notifier* sub,
     co_return done;
   }
   co_await EnterInvalidate(sub, range);
+  if (MayBeDisturbed(sub->mn)) [[unlikely]] {
+    const int told = co_await SendInterval(sub, *range, cur_seq, finish);
+    co_return told >= 0;
+  }
   TellEntered(sub, range, cur_seq);
   const bool done =
       co_await sub->ops->invalidate_start(sub, range, cur_seq, finish);
@@ -79,6 +88,10 @@ Task<> CallIntervalFinish(mmu_interval_notifier_finish* finish, mm_struct* mm) {
   co_await Enter(mn, Method::kIntervalFinish, 0, 0);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kIntervalFinish);
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    co_await SendFinish(finish, mm);
+    co_return;
+  }
   Entered(Method::kIntervalFinish, mn, mm, 0, 0);
   co_await sub->ops->invalidate_finish(finish);
   Returned(Method::kIntervalFinish, mn, mm, 0, 0, std::nullopt);

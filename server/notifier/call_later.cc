@@ -5,6 +5,7 @@
 
 #include "server/notifier/call_point.h"
 #include "server/notifier/ledger.h"
+#include "server/notifier/message.h"
 
 namespace mmfault::notifier {
 namespace {
@@ -36,6 +37,10 @@ Task<> CallInvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
     co_return;
   }
   co_await Enterable(mn, Method::kInvalidateRange, start, end);
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    co_await SendPages(mn, Method::kInvalidateRange, mm, start, end);
+    co_return;
+  }
   Entered(Method::kInvalidateRange, mn, mm, start, end);
   co_await mn->ops->invalidate_range(mn, mm, start, end);
   Returned(Method::kInvalidateRange, mn, mm, start, end, std::nullopt);
@@ -51,6 +56,10 @@ Task<> CallChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
   }
   const uint64_t end = address + mm::kPageSize;
   co_await Enterable(mn, Method::kChangePte, address, end);
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    co_await SendPages(mn, Method::kChangePte, mm, address, end, target);
+    co_return;
+  }
   Entered(Method::kChangePte, mn, mm, address, end);
   co_await mn->ops->change_pte(mn, mm, address, target);
   Returned(Method::kChangePte, mn, mm, address, end, std::nullopt);
@@ -65,6 +74,11 @@ Task<int> CallClearYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
     co_return 0;
   }
   co_await Enterable(mn, Method::kClearYoung, start, end);
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    const int told =
+        co_await SendPages(mn, Method::kClearYoung, mm, start, end);
+    co_return told;
+  }
   Entered(Method::kClearYoung, mn, mm, start, end);
   const int young = co_await mn->ops->clear_young(mn, mm, start, end);
   Returned(Method::kClearYoung, mn, mm, start, end, young);
@@ -80,6 +94,11 @@ Task<int> CallTestYoung(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
   }
   const uint64_t end = address + mm::kPageSize;
   co_await Enterable(mn, Method::kTestYoung, address, end);
+  if (MayBeDisturbed(mn)) [[unlikely]] {
+    const int told =
+        co_await SendPages(mn, Method::kTestYoung, mm, address, end);
+    co_return told;
+  }
   Entered(Method::kTestYoung, mn, mm, address, end);
   const int young = co_await mn->ops->test_young(mn, mm, address);
   Returned(Method::kTestYoung, mn, mm, address, end, young);

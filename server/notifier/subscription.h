@@ -30,6 +30,7 @@ using sched::Task;
 using trace::Cell;
 
 struct mmu_notifier;
+struct disturbance;
 
 // The forms of subscription, as bits of Protocol::kinds.
 enum class Kind : uint8_t {
@@ -120,6 +121,8 @@ struct mmu_notifier {
   // Starts without an end yet, by task slot.
   std::array<Cell<uint8_t>, sched::kMaxTasks> open;
   Cell<uint32_t> open_total;
+  // What a fault rule has left on its way (message.h); null: nothing ever.
+  Cell<disturbance*> disturbed;
 
   sched::Object* as_object() { return &object; }
 };

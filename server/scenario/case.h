@@ -79,6 +79,11 @@ class Case : public MachineListener {
 
   void OnStepDone(const Program& program, const StepSpec& step,
                   const StepOutcome& outcome) override;
+  void OnDisconnect(uint32_t notifier) override {
+    if (options_.on_disconnect) {
+      options_.on_disconnect(machine_.get(), notifier);
+    }
+  }
 
   absl::Status ResolveHeld(sched::RunStop stop);
   absl::StatusOr<uint32_t> ArmSwept(const Execution& execution);

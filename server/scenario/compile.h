@@ -35,7 +35,11 @@ struct Bounds {
   int64_t max_vmas = 1 << 20;
   int64_t max_tasks = sched::kMaxTasks;
   int64_t max_notifiers = 1024;
+  bool may_crash = false;  // rules may say `crash`
 };
+
+// RESOURCE_EXHAUSTED (MEMORY_EXHAUSTED) unless the machine has its memory.
+absl::Status CheckReserved(const Machine& machine);
 
 // Settings to options, defaults filled in. The seed must be drawn already.
 absl::StatusOr<sched::WorldOptions> CompileSettings(
@@ -80,6 +84,8 @@ absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
 // Arms a rule; returns its id in the world's registry.
 absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
                                  std::string_view field);
+// RESOURCE_EXHAUSTED (QUOTA_EXCEEDED): Registry::Arm() had no room.
+absl::Status NoRoomForRule(const Machine& machine);
 
 // Everything a scenario sets up: files, mms, notifiers, tasks, faults. Not its
 // sweeps. With `all_remote`, every notifier is a remote one.

@@ -4,6 +4,7 @@
 // A fault rule of the API as one of the registry: names become numbers, and a
 // filter that could never admit a pass is refused.
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -158,6 +159,21 @@ absl::StatusOr<faults::Rule> CompileTerms(const v1::FaultRule& rule,
       {{"trigger", rule.trigger()}, {"column", std::to_string(column)}});
 }
 
+absl::Status CheckCrash(const Machine& machine, const faults::Rule& rule) {
+  const bool crashes = std::any_of(
+      rule.terms.begin(), rule.terms.end(), [](const faults::Term& term) {
+        return term.action.kind == faults::ActionKind::kCrash;
+      });
+  if (!crashes || machine.world().options().may_crash) {
+    return absl::OkStatus();
+  }
+  const std::string point(faults::InfoOf(rule.point).name);
+  return base::WrongStateError(
+      point, "CRASH_NOT_ALLOWED",
+      "the server does not let rules crash it; start it with --allow-crash",
+      {{"point", point}});
+}
+
 }  // namespace
 
 absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
@@ -165,6 +181,7 @@ absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
                                          std::string_view field,
                                          uint32_t client) {
   ASSIGN_OR_RETURN(faults::Rule made, CompileTerms(rule, field));
+  RETURN_IF_ERROR(CheckCrash(machine, made));
   RETURN_IF_ERROR(CompilePlace(machine, rule, field, &made));
   RETURN_IF_ERROR(CompileWho(machine, rule, field, client, &made));
   return made;
@@ -174,7 +191,17 @@ absl::StatusOr<uint32_t> ArmRule(Machine* machine, const v1::FaultRule& rule,
                                  std::string_view field) {
   ASSIGN_OR_RETURN(faults::Rule made, CompileRule(*machine, rule, field));
   sched::World::Scope scope(&machine->world());
-  return machine->world().faults().Arm(std::move(made));
+  const uint32_t id = machine->world().faults().Arm(std::move(made));
+  return id == 0 ? absl::StatusOr<uint32_t>(NoRoomForRule(*machine)) : id;
+}
+
+absl::Status NoRoomForRule(const Machine& machine) {
+  const sched::World& world = machine.world();
+  const std::string used = std::to_string(world.arena().heap_used());
+  return base::MakeError(
+      absl::StatusCode::kResourceExhausted, "QUOTA_EXCEEDED",
+      "the world's arena has no room for the counters of a rule",
+      {{"limit", "max_arena_bytes"}, {"max", used}, {"wanted", used}});
 }
 
 }  // namespace mmfault::scenario

@@ -228,6 +228,17 @@ int64_t OwnersOf(const v1::Scenario& scenario, const std::string& mm) {
 
 }  // namespace
 
+absl::Status CheckReserved(const Machine& machine) {
+  if (machine.world().reserved()) {
+    return absl::OkStatus();
+  }
+  const std::string bytes =
+      std::to_string(machine.world().options().reserve_bytes);
+  return base::MakeError(
+      absl::StatusCode::kResourceExhausted, "MEMORY_EXHAUSTED",
+      "cannot reserve " + bytes + " bytes for a world", {{"bytes", bytes}});
+}
+
 absl::StatusOr<sched::WorldOptions> CompileSettings(
     const v1::WorldSettings& settings) {
   sched::WorldOptions options;

@@ -126,12 +126,16 @@ void TakeOwnReference(Program* program, MmRef* own) {
 Machine::Machine(const notifier::Protocol& protocol,
                  const sched::WorldOptions& options)
     : protocol_(protocol), world_(std::make_unique<sched::World>(options)) {
+  if (!world_->reserved()) {
+    return;
+  }
   sched::World::Scope scope(world_.get());
   kernel::InitKernel(world_.get());
   mm::InitMm(world_.get(), protocol.era);
   device::InitDevices(world_.get(), &protocol);
   device::SetRemoteHub(world_.get(), this);
   world_->SetTeardown(TeardownHook);
+  world_->SetDisconnect(DisconnectHook);
   mm::State()->spte_owner = SpteOwnerHook;
 }
 

@@ -59,10 +59,14 @@ class MachineListener : public trace::MethodObserver {
                           const StepOutcome& /*outcome*/) {}
   virtual void OnTaskEnd(const Program& /*program*/) {}
   virtual void OnCallback(const device::pending_callback& /*callback*/) {}
+  // The stream of whoever answers for this notifier is to end.
+  virtual void OnDisconnect(uint32_t /*notifier*/) {}
 };
 
 class Machine : public device::RemoteHub {
  public:
+  // Where the world's memory cannot be reserved, world().reserved() is false
+  // and the machine can only be destroyed.
   Machine(const notifier::Protocol& protocol,
           const sched::WorldOptions& options);
   ~Machine() override;
@@ -185,6 +189,7 @@ class Machine : public device::RemoteHub {
   std::vector<trace::Violation> Violations() const;
 
  private:
+  static void DisconnectHook(sched::World* world, uint32_t notifier);
   static void TeardownHook(sched::World* world, uint32_t mm, bool force);
   static trace::ObjKey SpteOwnerHook(sched::World* world, const mm::page* p);
   MmRef* RefOf(uint32_t mm_id) const;

@@ -104,6 +104,14 @@ void Machine::TeardownHook(sched::World* world, uint32_t mm, bool force) {
   }
 }
 
+void Machine::DisconnectHook(sched::World* world, uint32_t notifier) {
+  MachineListener* listener = Of(world)->listener_;
+  if (listener != nullptr) {
+    listener->OnDisconnect(notifier);
+    world->RequestStop();
+  }
+}
+
 trace::ObjKey Machine::SpteOwnerHook(sched::World* world, const mm::page* p) {
   for (const auto& [id, dev] : Of(world)->devices_) {
     if (device::Maps(dev, p)) {

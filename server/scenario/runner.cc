@@ -78,7 +78,9 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
         {{"strategy", scenario.explore().strategy()}});
   }
   std::unique_ptr<Case> made(new Case(scenario, protocol, options));
+  world.may_crash = options.bounds.may_crash;
   made->machine_ = std::make_unique<Machine>(protocol, world);
+  RETURN_IF_ERROR(CheckReserved(*made->machine_));
   RETURN_IF_ERROR(SetUp(made->machine_.get(), WithSignals(scenario),
                         options.bounds, options.all_remote));
   made->machine_->SetListener(made.get());

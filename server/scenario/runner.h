@@ -74,6 +74,8 @@ struct CaseOptions {
   bool one_schedule = false;   // no search: a story
   int64_t max_violations = 8;  // kept in the result, one per checker first
   AnswerFn answer;             // required when a notifier is remote
+  // A rule ends the stream of the client that answers for this notifier.
+  std::function<void(Machine* machine, uint32_t notifier)> on_disconnect;
   // Called before each schedule of a case with remote notifiers, after the
   // machine is back at its start: clients must reset too.
   std::function<absl::Status(Machine* machine, uint64_t seed)> on_reset;

@@ -30,13 +30,19 @@ Arena::Arena(size_t reserve_bytes, size_t root_bytes, size_t frame_windows,
   CHECK(heap_offset_ < reserve_bytes_);
   void* map = mmap(nullptr, reserve_bytes_, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  CHECK(map != MAP_FAILED);
+  if (map == MAP_FAILED) {
+    return;
+  }
   base_ = static_cast<std::byte*>(map);
   state_ = reinterpret_cast<HeapState*>(base_ + RoundUp(root_bytes, kGranule));
   quarantine_ = reinterpret_cast<QuarantineSlot*>(state_ + 1);
 }
 
-Arena::~Arena() { munmap(base_, reserve_bytes_); }
+Arena::~Arena() {
+  if (reserved()) {
+    munmap(base_, reserve_bytes_);
+  }
+}
 
 size_t Arena::own_used() const {
   const uint64_t slots =

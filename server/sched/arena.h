@@ -53,13 +53,16 @@ struct QuarantineSlot {
 class Arena {
  public:
   // Reserves `reserve_bytes` of address space. `root_bytes` at its start belong
-  // to the owner; `frame_windows` windows of `frame_bytes` follow.
+  // to the owner; `frame_windows` windows of `frame_bytes` follow. Where the
+  // machine has no such space, reserved() is false and nothing else may be
+  // called.
   Arena(size_t reserve_bytes, size_t root_bytes, size_t frame_windows,
         size_t frame_bytes);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
+  bool reserved() const { return base_ != nullptr; }
   std::byte* root() const { return base_; }
   std::byte* frame_window(size_t index) const {
     return base_ + frames_offset_ + index * frame_bytes_;
@@ -97,9 +100,9 @@ class Arena {
   size_t frame_bytes_;
   size_t frames_offset_;
   size_t heap_offset_;
-  std::byte* base_;
-  HeapState* state_;
-  QuarantineSlot* quarantine_;
+  std::byte* base_ = nullptr;
+  HeapState* state_ = nullptr;
+  QuarantineSlot* quarantine_ = nullptr;
 };
 
 }  // namespace mmfault::sched

@@ -22,6 +22,9 @@ World::World(const WorldOptions& options)
              kFrameWindow),
       state_(reinterpret_cast<WorldState*>(arena_.root())),
       faults_(this) {
+  if (!reserved()) {
+    return;
+  }
   state_->next_id = 1;
   state_->capable = options.capable;
   state_->failures_left = options.max_failures;

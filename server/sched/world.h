@@ -68,6 +68,7 @@ struct WorldOptions {
   // Sleeping for a time is only a point where others may run; the clock stands
   // still, so that timers are as early and as late as can be.
   bool free_timers = false;
+  bool may_crash = false;            // fault rules may end the process
   std::bitset<kMaxMutants> mutants;  // kernel::Mutant; none is set by default
 };
 
@@ -145,6 +146,10 @@ class World : private faults::DecisionSource {
     World* previous_;
     trace::UndoLog* previous_log_;
   };
+
+  // False where the machine could not reserve `reserve_bytes`: then the world
+  // can only be destroyed.
+  bool reserved() const { return arena_.reserved(); }
 
   const WorldOptions& options() const { return options_; }
   // Whether stores may be pending.
@@ -271,6 +276,16 @@ class World : private faults::DecisionSource {
   void RequestTeardown(uint32_t mm, bool force) {
     if (teardown_ != nullptr) {
       teardown_(this, mm, force);
+    }
+  }
+
+  // The stream of the client that answers for a notifier is to end, says a
+  // fault rule. As the teardown; a world without clients ignores it.
+  using DisconnectFn = void (*)(World* world, uint32_t notifier);
+  void SetDisconnect(DisconnectFn disconnect) { disconnect_ = disconnect; }
+  void RequestDisconnect(uint32_t notifier) {
+    if (disconnect_ != nullptr) {
+      disconnect_(this, notifier);
     }
   }
 
@@ -438,6 +453,7 @@ class World : private faults::DecisionSource {
   trace::EventSink* sink_ = nullptr;
   trace::MethodObserver* method_observer_ = nullptr;
   TeardownFn teardown_ = nullptr;
+  DisconnectFn disconnect_ = nullptr;
   MmValueFn mm_value_ = nullptr;
   void* outside_ = nullptr;
   trace::UndoLog undo_log_;

@@ -134,9 +134,11 @@ faults::CounterId World::NewCounter(faults::Point point) {
     free_counters_.pop_back();
   } else {
     if (counter_count_ == counters_.size() * kCountersInChunk) {
-      counters_.push_back(static_cast<RuleCounter*>(
-          arena_.Allocate(kCountersInChunk * sizeof(RuleCounter))));
-      CHECK(counters_.back() != nullptr);
+      void* chunk = arena_.Allocate(kCountersInChunk * sizeof(RuleCounter));
+      if (chunk == nullptr) {
+        return 0;
+      }
+      counters_.push_back(static_cast<RuleCounter*>(chunk));
     }
     id = ++counter_count_;
   }

@@ -102,6 +102,7 @@ enum class Cause : uint8_t {
   kUninitialisedRead,        // obj: notifier, or memory; PSO only
   kWalkedWithoutLock,        // obj: notifier; a: method
   kUninitialisedPointer,     // obj: mm; of a structure nobody has set
+  kAnswerLost,               // obj: notifier; by a fault rule
 };
 
 // A checker that fired. `events` are the steps that matter beside `step`.

@@ -124,6 +124,20 @@ TEST_F(FaultFilterTest, Event) {
       request, [&] { Run(Unmap("m0", 0)); }, [&] { Run(Unregister("n0")); });
 }
 
+// What becomes of a callback is about that notifier's and that event's alone.
+TEST_F(FaultFilterTest, MessagesOfOthersGetThrough) {
+  v1::ArmFaultRequest request = Rule("f", "notifier/callback/deliver", "drop");
+  RuleOf(&request)->set_notifier("n0");
+  RuleOf(&request)->set_event(v1::CALLBACK_EVENT_RELEASE);
+  ExpectApart(
+      request,
+      [&] {
+        Run(Unmap("m0", 0));
+        Run(Unregister("n1"));
+      },
+      [&] { Run(Unregister("n0")); });
+}
+
 TEST_F(FaultFilterTest, Range) {
   v1::ArmFaultRequest request = Yield(kAfterStart);
   RuleOf(&request)->mutable_range()->set_start(0x102800);

@@ -311,6 +311,32 @@ TEST(MakeRuleTest, RefusesWhatThePointDoesNotHave) {
   EXPECT_THAT(MakeRule("notifier/mm_lock/vma", "signal(9)"), IsOk());
 }
 
+// Messages are on their way at two points; answers at one of them.
+TEST(MakeRuleTest, MessagesAreWhereTheyAre) {
+  constexpr char kDeliver[] = "notifier/callback/deliver";
+  constexpr char kAck[] = "notifier/callback/ack";
+  for (const char* trigger : {"drop", "duplicate", "reorder(2)", "disconnect",
+                              "delay(1ms)", "hold(1h)", "yield", "crash"}) {
+    EXPECT_THAT(MakeRule(kDeliver, trigger), IsOk()) << trigger;
+    EXPECT_THAT(MakeRule(kAck, trigger), IsOk()) << trigger;
+  }
+  EXPECT_THAT(MakeRule(kAck, "corrupt(0)"), IsOk());
+  EXPECT_THAT(MakeRule(kDeliver, "corrupt(0)"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("no answer is on its way at")));
+  for (const char* trigger : {"drop", "duplicate", "off -> reorder"}) {
+    EXPECT_THAT(MakeRule("device/callback/enter", trigger),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("no callback is on its way at")));
+  }
+  EXPECT_THAT(MakeRule("kernel/kmalloc/alloc", "disconnect"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("there is no client to disconnect at")));
+  EXPECT_THAT(MakeRule("notifier/mm_lock/vma", "delay(1s)"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("a task cannot stop at")));
+}
+
 TEST(MakeRuleTest, AMalformedTriggerHasItsColumn) {
   const absl::StatusOr<Rule> rule = MakeRule("kernel/kmalloc/alloc", "1*eror");
   EXPECT_EQ(ColumnOf(rule.status()), 3);

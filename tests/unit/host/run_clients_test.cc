@@ -234,6 +234,19 @@ TEST_F(RunClientsTest, CancellingWakesARunThatWaitsForAnAnswer) {
   EXPECT_EQ(run->state(), v1::Run::STATE_CANCELLED);
 }
 
+// As one that is lost, but by a rule: at the same place in each repetition.
+TEST_F(RunClientsTest, ARuleEndsTheStreamOfAClient) {
+  const std::string fault =
+      "fault { point: \"notifier/callback/deliver\" notifier: \"n1\" "
+      "trigger: \"when=3 disconnect\" }";
+  const std::shared_ptr<host::Run> run = StartRemote(kTwoNotifiers + fault);
+  Attach(*run, ScriptedClient::DropsAll, {"n0"});
+  Attach(*run, ScriptedClient::DropsAll, {"n1"});
+  AwaitEnd(*run);
+  EXPECT_EQ(run->state(), v1::Run::STATE_FAILED);
+  EXPECT_THAT(run->View(false).failure(), HasSubstr("client-2"));
+}
+
 TEST_F(RunClientsTest, AClientThatLeavesBeforeTheStartIsWantedAgain) {
   const std::shared_ptr<host::Run> run = Start(RunOf(kTwoNotifiers));
   Attach(*run, ScriptedClient::DropsAll, {"n0"})->Leave();
