@@ -74,7 +74,7 @@ uint32_t Registry::Arm(Rule rule) {
   const auto point = static_cast<size_t>(rule.point);
   const uint32_t id = rule.id;
   at_[point].push_back(&rules_.emplace(id, std::move(rule)).first->second);
-  armed_[point].store(1, std::memory_order_relaxed);
+  SetArmed(point);
   return id;
 }
 
@@ -103,7 +103,7 @@ bool Registry::Disarm(uint32_t id) {
   const auto point = static_cast<size_t>(it->second.point);
   source_->BeforeChange(it->second.point);
   std::erase(at_[point], &it->second);
-  armed_[point].store(at_[point].empty() ? 0 : 1, std::memory_order_relaxed);
+  SetArmed(point);
   Retire(std::move(it->second));
   rules_.erase(it);
   return true;
@@ -113,6 +113,29 @@ void Registry::DisarmAll() {
   while (!rules_.empty()) {
     Disarm(rules_.rbegin()->first);
   }
+}
+
+void Registry::SetArmed(size_t point) {
+  const bool armed = !at_[point].empty() || watched_[point];
+  armed_[point].store(armed ? 1 : 0, std::memory_order_relaxed);
+}
+
+void Registry::Watch() {
+  passed_.reset();
+  watched_.set();
+  for (size_t point = 0; point < armed_.size(); ++point) {
+    SetArmed(point);
+  }
+}
+
+bool Registry::NotePass(Point point) {
+  const auto index = static_cast<size_t>(point);
+  if (watched_[index]) {
+    watched_[index] = false;
+    passed_[index] = true;
+    SetArmed(index);
+  }
+  return !at_[index].empty();
 }
 
 void Registry::Retire(Rule rule) {

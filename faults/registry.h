@@ -30,6 +30,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -84,6 +85,15 @@ class Registry {
   Action Evaluate(Point point, const PointContext& context,
                   uint32_t* acting = nullptr);
 
+  // Notes each point at its first pass from here on. Until then a point without
+  // a rule counts as armed; after that it is free again. Requires: no rule has
+  // quiet passes to come.
+  void Watch();
+  // Points passed since.
+  const std::bitset<kPointCount>& passed() const { return passed_; }
+  // A pass of a point that armed() says is; false when no rule is there.
+  bool NotePass(Point point);
+
   // How many passes of the point, from here on, are sure to do nothing but
   // count one hit for every rule and term there; 0 when the next one may, or
   // when it depends on the pass.
@@ -113,6 +123,7 @@ class Registry {
   uint64_t NewDrawScope(const Rule& rule) const;
   bool NewCounters(Rule* rule);
   void Retire(Rule rule);
+  void SetArmed(size_t point);
   void FreeCounters(const Rule& rule);
 
   DecisionSource* source_;
@@ -120,6 +131,8 @@ class Registry {
   std::array<std::vector<const Rule*>, kPointCount> at_;
   std::deque<Rule> retired_;  // disarmed ones that had acted, newest last
   uint32_t next_id_ = 1;
+  std::bitset<kPointCount> passed_;
+  std::bitset<kPointCount> watched_;  // not passed yet
   std::array<std::atomic<uint8_t>, kPointCount> armed_ = {};
 };
 

@@ -40,6 +40,8 @@ v1::RunOptions OptionsFrom(const RunFlags& flags, const Shard& shard) {
   options.mutable_client_wait()->set_seconds(kClientWaitSeconds);
   options.set_shard_index(shard.index);
   options.set_shard_count(shard.count);
+  options.set_workers(flags.workers);
+  options.set_recheck(flags.is_recheck);
   if (flags.schedule_count != 0) {
     options.mutable_explore()->set_schedule_count(flags.schedule_count);
   }

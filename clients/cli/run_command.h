@@ -31,6 +31,8 @@ struct RunFlags {
   std::string strategy;        // empty: the scenarios' own
   int64_t step_budget = 0;     // exhaustive: steps in all; 0: the server's
   int preemption_bound = 0;    // bounded; 0: the server's
+  int workers = 0;             // threads of a case; 0: one
+  bool is_recheck = false;     // each case twice
   bool is_exhaustive = false;  // `explore`: goes on after what is expected
   bool is_remote = false;
 };

@@ -136,6 +136,12 @@ void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
       ->needs(matrix);
   run.add_option("--shard", flags.shard,
                  "Runs part I of N of the cases, as I/N, I from 0");
+  run.add_option("--workers", flags.workers,
+                 "Threads that share the executions of a case; what comes out "
+                 "is the same for any number")
+      ->check(CLI::NonNegativeNumber);
+  run.add_flag("--recheck", flags.is_recheck,
+               "Runs each case twice; not met when the event hashes differ");
   run.add_option("--mutant", flags.mutants,
                  "Plants a mistake in the protocol; may be repeated");
   run.add_option("--strategy", flags.strategy,

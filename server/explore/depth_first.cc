@@ -21,7 +21,7 @@ DepthFirst::DepthFirst(sched::World* world, const SearchOptions& options,
                        Pruning pruning, const Visitor& visitor)
     : world_(world), options_(options), pruning_(pruning), visitor_(visitor) {}
 
-SearchResult DepthFirst::Run(const Job& job) {
+SearchResult DepthFirst::Run(const Job& job, const Sharing& sharing) {
   sched::World::Scope scope(world_);
   const bool undo = options_.outside == nullptr;
   world_->SetUndo(undo);
@@ -30,9 +30,13 @@ SearchResult DepthFirst::Run(const Job& job) {
     result_.outcome = Outcome::kOutside;
     return result_;
   }
+  sharing_ = &sharing;
   Follow(job);
   Enter(job.sleep, job.prefix.empty() ? -1 : job.prefix.back().task, 0);
-  while (stack_.top_index() >= fixed_ && !stopped_) {
+  while (stack_.top_index() >= root_ && !stopped_) {
+    if (sharing.quota != 0 && result_.steps - last_gift_ >= sharing.quota) {
+      GiveAway();
+    }
     const int task = Choose(&stack_.top());
     if (task < 0) {
       Leave();
@@ -40,10 +44,7 @@ SearchResult DepthFirst::Run(const Job& job) {
       Descend(task);
     }
   }
-  if (result_.outcome == Outcome::kSteps ||
-      result_.outcome == Outcome::kExecutions) {
-    result_.estimate = EstimateTree();
-  }
+  FinishResult(job.share);
   if (undo) {
     world_->UndoTo(base_depth_);
     world_->SetUndo(false);
@@ -51,7 +52,8 @@ SearchResult DepthFirst::Run(const Job& job) {
   return result_;
 }
 
-// The job's prefix: events with their clocks, at nodes that are closed.
+// The job's prefix: events with their clocks, at nodes that are closed. Its
+// root is closed too: only one task goes on from there.
 void DepthFirst::Follow(const Job& job) {
   for (const Decision decision : job.prefix) {
     if (world_->runnable() == 0) {
@@ -64,27 +66,40 @@ void DepthFirst::Follow(const Job& job) {
     stack_.top().enabled = world_->runnable();
     TakeStep(decision);
   }
-  fixed_ = static_cast<int>(job.prefix.size());
+  root_ = static_cast<int>(job.prefix.size());
+  only_ = job.task;
+  share_ = job.share;
+  first_answer_ = job.answer;
+  fixed_ = only_ >= 0 ? root_ + 1 : root_;
+  if (sharing_->begun) {
+    sharing_->begun();
+  }
+}
+
+void DepthFirst::FinishResult(double share) {
+  const bool cut = result_.outcome != Outcome::kComplete;
+  result_.share = cut ? ShareSeen(share) : share - given_share_;
+  if (result_.outcome == Outcome::kSteps ||
+      result_.outcome == Outcome::kExecutions) {
+    result_.estimate = EstimateTree(result_);
+  }
 }
 
 // How much of the tree is behind us, if the subtrees of a node are equally
 // large: the tries that a node has finished, over those it has, in the share
 // that the node itself is.
-uint64_t DepthFirst::EstimateTree() const {
-  double share = 1;
+double DepthFirst::ShareSeen(double share) const {
   double done = 0;
   for (const Node& node : stack_.nodes()) {
-    const int tries = std::popcount(node.backtrack & node.enabled);
+    const int tries =
+        std::popcount((node.backtrack | node.given) & node.enabled);
     if (tries == 0) {
       continue;
     }
     share /= tries;
     done += share * std::max(0, std::popcount(node.done) - 1);
   }
-  const double most = 1e18;
-  const double whole =
-      static_cast<double>(result_.executions) / std::max(done, 1e-18);
-  return static_cast<uint64_t>(std::min(whole, most));
+  return done;
 }
 
 bool DepthFirst::OutOfBudget() {
@@ -166,7 +181,9 @@ void DepthFirst::Enter(uint64_t sleep, int last_task, int preemptions) {
     stopped_ = true;
     return;
   }
-  node.backtrack = FirstTries(node);
+  const bool is_root = only_ >= 0 && stack_.top_index() == root_;
+  node.backtrack = is_root ? Bit(only_) : FirstTries(node);
+  node.answer = is_root ? first_answer_ : 0;
   if ((node.backtrack & ~node.sleep) == 0) {
     result_.pruned += 1;
     if (pruning_ == Pruning::kDpor) {
@@ -240,7 +257,8 @@ void DepthFirst::Descend(int task) {
 // Executes the task's next step and makes it the top's event.
 void DepthFirst::TakeStep(Decision decision) {
   Footprint step = Print(decision.task);
-  const Clock clock = pruning_ == Pruning::kDpor ? FindRaces(step) : Clock();
+  const Clock clock =
+      pruning_ == Pruning::kDpor ? FindRaces(step, options_.coverage) : Clock();
   const uint64_t alive = world_->state().alive;
   schedule_.push_back(decision);
   Execute(decision);
@@ -300,7 +318,7 @@ bool DepthFirst::Repeat() {
 
 void DepthFirst::Leave() {
   stack_.nodes().pop_back();
-  if (stack_.top_index() < fixed_) {
+  if (stack_.top_index() < root_) {
     return;  // the job is done
   }
   Node& node = stack_.top();
@@ -326,13 +344,21 @@ SearchResult DporSearch(sched::World* world, const SearchOptions& options,
 }
 
 SearchResult RunJob(sched::World* world, const SearchOptions& options,
-                    const Job& job, const Visitor& visitor) {
-  return DepthFirst(world, options, Pruning::kDpor, visitor).Run(job);
+                    const Job& job, const Sharing& sharing,
+                    const Visitor& visitor) {
+  return DepthFirst(world, options, Pruning::kDpor, visitor).Run(job, sharing);
 }
 
 SearchResult FullSearch(sched::World* world, const SearchOptions& options,
                         const Visitor& visitor) {
   return DepthFirst(world, options, Pruning::kNone, visitor).Run();
+}
+
+uint64_t EstimateTree(const SearchResult& result) {
+  const double most = 1e18;
+  const double whole =
+      static_cast<double>(result.executions) / std::max(result.share, 1e-18);
+  return static_cast<uint64_t>(std::min(whole, most));
 }
 
 std::string_view OutcomeName(Outcome outcome) {

@@ -23,7 +23,7 @@ class DepthFirst {
   DepthFirst(sched::World* world, const SearchOptions& options, Pruning pruning,
              const Visitor& visitor);
 
-  SearchResult Run(const Job& job = {});
+  SearchResult Run(const Job& job = {}, const Sharing& sharing = {});
 
  private:
   void Follow(const Job& job);
@@ -39,11 +39,16 @@ class DepthFirst {
   uint64_t Affordable(const Node& node) const;
   uint64_t FirstTries(const Node& node) const;
   bool OutOfBudget();
-  uint64_t EstimateTree() const;
+  double ShareSeen(double share) const;
+  void FinishResult(double share);
+
+  // Giving work away (split.cc).
+  void GiveAway();
+  void Close(int index, std::vector<Job>* jobs);
 
   // DPOR.
   Footprint Print(int task) const;
-  Clock FindRaces(const Footprint& step);
+  Clock FindRaces(const Footprint& step, Coverage* coverage);
   void JoinReaders(const Footprint& step, int begin, Clock* clock) const;
   void FindRacesOfBlocked();
   void Reverse(int index, const Footprint& step, const Clock& clock);
@@ -58,7 +63,16 @@ class DepthFirst {
   SearchResult result_;
   Schedule schedule_;
   size_t base_depth_ = 0;
-  int fixed_ = 0;  // nodes of the job's prefix: nothing more is tried there
+  int root_ = 0;   // the job's first node of its own
+  int only_ = -1;  // who goes on there; -1: whoever can
+  uint8_t first_answer_ = 0;
+  // Nodes below this have nothing more to try: of the prefix, and what was
+  // given away.
+  int fixed_ = 0;
+  double share_ = 1;        // of the whole tree: that of node fixed_
+  double given_share_ = 0;  // of what was given
+  const Sharing* sharing_ = nullptr;
+  uint64_t last_gift_ = 0;  // the job's steps then
   bool stopped_ = false;
   // With somebody outside: hashes of what each step of the schedule did, and
   // whether the world is further down than the stack.

@@ -95,6 +95,7 @@ Footprint FootprintOf(const sched::World& world, int slot) {
   print.task = slot;
   print.kind = task.op_kind;
   print.writes = task.op_access == Access::kWrite;
+  print.where = task.op_where;
   print.obj = ObjKey(task.op_obj);
   print.looks_at_signals = LooksAtSignals(task);
   print.signals = task.object.key(kSignalPart);

@@ -39,6 +39,7 @@ struct Footprint {
   bool looks_at_signals = false;  // a wait that a signal may end
   int32_t count = 0;              // refcounts: the value before
   uint64_t readers = 0;           // kGracePeriodEnd: the readers waited for
+  const char* where = "";         // as its op says
   trace::ObjKey obj;
   trace::ObjKey signals;  // the signal word of its task
 };

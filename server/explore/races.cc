@@ -12,6 +12,7 @@
 #include <array>
 #include <bit>
 
+#include "server/explore/coverage.h"
 #include "server/explore/depth_first.h"
 
 namespace mmfault::explore {
@@ -35,7 +36,7 @@ bool Before(const Node& node, const Clock& clock) {
 // clock is joined, what lies before it is ordered and no immediate race. An
 // unlock orders without a race, so it joins the result and not `seen`: the lock
 // that it belongs to is still found.
-Clock DepthFirst::FindRaces(const Footprint& step) {
+Clock DepthFirst::FindRaces(const Footprint& step, Coverage* coverage) {
   const Clock program = stack_.ClockOf(step.task);
   Clock seen = program;
   Clock clock = program;
@@ -70,6 +71,10 @@ Clock DepthFirst::FindRaces(const Footprint& step) {
       }
       if (race_count < races.size()) {
         races[race_count++] = index;
+      }
+      if (coverage != nullptr &&
+          Dependent(node.event, step, options_.conditional)) {
+        coverage->NoteRace(node.event, step);
       }
     }
   }
@@ -108,7 +113,7 @@ void DepthFirst::FindRacesOfBlocked() {
   for (uint64_t rest = blocked; rest != 0; rest &= rest - 1) {
     const int task = std::countr_zero(rest);
     if (task < kMaxSearchTasks) {
-      FindRaces(Print(task));
+      FindRaces(Print(task), nullptr);
     }
   }
 }

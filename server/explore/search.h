@@ -25,6 +25,8 @@
 
 namespace mmfault::explore {
 
+class Coverage;
+
 // Tasks an exhaustive search can follow, those of the kernel included.
 inline constexpr int kMaxSearchTasks = 16;
 
@@ -56,6 +58,7 @@ struct SearchOptions {
   uint64_t seed = 1;                 // random engines
   int depth = 3;                     // PCT: the bug depth to aim at
   const Outside* outside = nullptr;  // depth-first engines; null: undo
+  Coverage* coverage = nullptr;      // DPOR: takes the races; null: not wanted
 };
 
 // How one execution ended.
@@ -88,7 +91,11 @@ struct SearchResult {
   uint64_t max_depth = 0;   // longest execution, in steps
   uint64_t estimate = 0;    // DPOR, when cut: executions in the whole tree
   uint64_t diverged = 0;    // kNondeterministic: the step, from 1
+  double share = 0;         // DPOR: of the tree, seen; 1: all of it
 };
+
+// Executions in the whole tree, by the share of it that was seen.
+uint64_t EstimateTree(const SearchResult& result);
 
 // One execution as it was. Valid in the visitor only.
 using sched::Decision;
@@ -109,23 +116,36 @@ SearchResult SleepSetSearch(sched::World* world, const SearchOptions& options,
 SearchResult DporSearch(sched::World* world, const SearchOptions& options,
                         const Visitor& visitor);
 
-// A part of a search: the executions that begin with a prefix, less those that
-// a sleeping task would begin (other parts have them).
+// A part of a search: the executions that begin with a prefix and go on with
+// one task, less those that a sleeping task would begin (other parts have
+// them).
 struct Job {
   Schedule prefix;
-  uint64_t sleep = 0;
+  uint64_t sleep = 0;  // asleep after the prefix
+  int task = -1;       // goes on; -1: whoever can
+  uint8_t answer = 0;  // the first alternative that it takes
+  double share = 1;    // of the whole tree, if subtrees are equally large
 };
 
-// Splits a search into at least `least` jobs, if there are so many executions.
-// The levels above them are expanded whole, so that no job's races ask another
-// for a try: jobs are independent, may run on copies of the world in any order,
-// and together do the same whoever does them. In canonical order.
-std::vector<Job> SplitSearch(sched::World* world, const SearchOptions& options,
-                             size_t least);
+// How a job gives work away. Its shallowest level that has somebody left to try
+// is expanded whole, so that no later race can ask for another try there: what
+// is given is independent of what stays. When follows from the job's own steps
+// alone, so the same jobs come of a search whoever does them, and when.
+struct Sharing {
+  uint64_t quota = 0;  // steps between two gifts; 0: never
+  // Takes jobs, in canonical order: all of them come after the rest of this
+  // one and before what was given earlier.
+  std::function<void(std::vector<Job> jobs)> give;
+  // The prefix was repeated; what follows is the job's own.
+  std::function<void()> begun;
+};
+// A few milliseconds of work: little to wait for, and little to repeat.
+inline constexpr uint64_t kStepsBetweenGifts = 20000;
 
 // DPOR over one job. The world is as before the prefix.
 SearchResult RunJob(sched::World* world, const SearchOptions& options,
-                    const Job& job, const Visitor& visitor);
+                    const Job& job, const Sharing& sharing,
+                    const Visitor& visitor);
 
 // Every schedule, with nothing pruned: for small models and for tests.
 SearchResult FullSearch(sched::World* world, const SearchOptions& options,

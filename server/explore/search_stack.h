@@ -40,6 +40,7 @@ struct Node {
   uint64_t sleep = 0;      // asleep when the node was reached, and those tried
   uint64_t backtrack = 0;  // to be tried
   uint64_t done = 0;       // tried
+  uint64_t given = 0;      // left to other jobs
   int preemptions = 0;     // on the way here
   int last_task = -1;      // who made the step to this node
   int answer = 0;          // of a choice: what to try next

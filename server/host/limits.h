@@ -21,6 +21,7 @@
 namespace mmfault::host {
 
 inline constexpr int64_t kMostTasksPerWorld = 56;
+inline constexpr int64_t kMostWorkers = 64;
 
 struct Limits {
   // Whether fault rules may say `crash`: the server ends at once, with all of
@@ -57,6 +58,10 @@ struct Limits {
 
   // Runs that execute at once, a thread each; further ones wait in order.
   int64_t max_running_runs = 2;
+
+  // Threads that may share the executions of one run, each with a machine of
+  // its own.
+  int64_t max_workers_per_run = 8;
 
   // Steps that one task may have waiting.
   int64_t max_queued_steps_per_task = 4096;

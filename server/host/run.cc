@@ -164,6 +164,9 @@ void Run::Execute() {
   if (!Begin()) {
     return;
   }
+  if (plan_.options.workers() > 1) {
+    crew_ = std::make_unique<ThreadCrew>(plan_.options.workers());
+  }
   for (const PlannedCase& planned : plan_.cases) {
     if (cancelled_) {
       break;
@@ -214,6 +217,7 @@ absl::StatusOr<v1::CaseResult> Run::ExecuteCase(const PlannedCase& planned) {
   options.all_remote = plan_.options.remote();
   options.max_violations = plan_.options.max_violations();
   options.bounds = plan_.bounds;
+  options.crew = planned.remote ? nullptr : crew_.get();
   options.progress = [this](int64_t done, int64_t total) {
     return Progress(done, total);
   };
@@ -235,10 +239,28 @@ absl::StatusOr<v1::CaseResult> Run::ExecuteCase(const PlannedCase& planned) {
   }
   absl::StatusOr<v1::CaseResult> result =
       scenario::RunCase(*planned.scenario, *planned.protocol, options);
+  if (result.ok() && plan_.options.recheck() && !cancelled_) {
+    options.on_violation = nullptr;
+    RETURN_IF_ERROR(Recheck(planned, options, &*result));
+  }
   if (result.ok() && cancelled_) {
     Cut(&*result);
   }
   return result;
+}
+
+// Once more: what follows from the seed comes out again.
+absl::Status Run::Recheck(const PlannedCase& planned,
+                          const scenario::CaseOptions& options,
+                          v1::CaseResult* result) {
+  ASSIGN_OR_RETURN(
+      const v1::CaseResult again,
+      scenario::RunCase(*planned.scenario, *planned.protocol, options));
+  result->set_recheck_event_hash(again.event_hash());
+  if (again.event_hash() != result->event_hash() && !cancelled_) {
+    result->set_met(false);
+  }
+  return absl::OkStatus();
 }
 
 bool Run::Progress(int64_t done, int64_t total) {

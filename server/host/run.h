@@ -37,6 +37,7 @@
 #include "server/host/capsule.h"
 #include "server/host/run_clients.h"
 #include "server/host/run_plan.h"
+#include "server/host/thread_crew.h"
 #include "server/scenario/runner.h"
 
 namespace mmfault::host {
@@ -95,6 +96,9 @@ class Run {
 
   bool Begin();
   absl::StatusOr<v1::CaseResult> ExecuteCase(const PlannedCase& planned);
+  absl::Status Recheck(const PlannedCase& planned,
+                       const scenario::CaseOptions& options,
+                       v1::CaseResult* result);
   // run_repeat.cc
   absl::StatusOr<v1::CaseResult> RepeatCapsule(const PlannedCase& planned);
   absl::StatusOr<v1::CaseResult> MinimizeCapsule(const PlannedCase& planned);
@@ -128,6 +132,7 @@ class Run {
   std::optional<StoryRequest> minimized_;
 
   // The worker's.
+  std::unique_ptr<ThreadCrew> crew_;  // null: it works alone
   Clock::time_point budget_end_ = Clock::time_point::max();
 
   std::mutex watchers_mutex_;

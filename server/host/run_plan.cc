@@ -12,6 +12,7 @@
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/capsule.h"
+#include "server/host/limits.h"
 #include "server/host/names.h"
 #include "server/host/wall_time.h"
 #include "server/scenario/runner.h"
@@ -59,6 +60,11 @@ absl::Status FillOptions(v1::RunOptions* options) {
   }
   RETURN_IF_ERROR(
       CheckRange(options->max_violations(), 1, 1000, "options.max_violations"));
+  if (options->workers() == 0) {
+    options->set_workers(1);
+  }
+  RETURN_IF_ERROR(
+      CheckRange(options->workers(), 1, kMostWorkers, "options.workers"));
   RETURN_IF_ERROR(FillDuration(kDefaultClientWait, "options.client_wait",
                                options->mutable_client_wait()));
   if (options->has_wall_budget()) {

@@ -59,6 +59,9 @@ absl::StatusOr<v1::CreateRunResponse> RunTable::Create(
     RETURN_IF_ERROR(CheckRoom(request.run_id()));
   }
   ASSIGN_OR_RETURN(RunPlan plan, PlanRun(request, BoundsOf(limits_)));
+  RETURN_IF_ERROR(CheckQuota("run", "max_workers_per_run",
+                             limits_.max_workers_per_run,
+                             plan.options.workers()));
   ASSIGN_OR_RETURN(const std::shared_ptr<Run> run,
                    Add(request.run_id(), std::move(plan)));
   *response.mutable_run() = run->View(/*with_results=*/false);

@@ -70,6 +70,8 @@ void AddLimitFlags(CLI::App& app, host::Limits& limits) {
            "Runs kept, finished ones included");
   AddLimit(app, "--max-running-runs", limits.max_running_runs,
            "Runs that execute at once");
+  AddLimit(app, "--max-workers-per-run", limits.max_workers_per_run,
+           "Threads that share the executions of a run", host::kMostWorkers);
   AddLimit(app, "--max-queued-steps-per-task", limits.max_queued_steps_per_task,
            "Steps that a task has waiting");
   AddLimit(app, "--max-arena-bytes-per-world", limits.max_arena_bytes_per_world,

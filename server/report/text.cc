@@ -96,6 +96,18 @@ std::string_view OutcomeText(v1::ExploreReport::Outcome outcome) {
   }
 }
 
+// What the search went through on its way.
+std::string CoverageLine(const v1::ExploreReport& explore) {
+  std::string text = "coverage: " + Grouped(explore.fault_points_size()) +
+                     " fault points passed";
+  if (explore.conflict_pair_count() > 0) {
+    text += ", " + Grouped(explore.reversed_pair_count()) + " of " +
+            Grouped(explore.conflict_pair_count()) +
+            " pairs of conflicting operations seen in both orders";
+  }
+  return Indented(text);
+}
+
 // How far a search of every interleaving came.
 std::string ExploreLine(const v1::CaseResult& result) {
   if (!result.has_explore()) return "";
@@ -109,7 +121,7 @@ std::string ExploreLine(const v1::CaseResult& result) {
     text += ", " + Grouped(explore.state_count()) + " states";
   }
   if (!explore.reason().empty()) text += " (" + explore.reason() + ")";
-  return Indented(text);
+  return Indented(text) + CoverageLine(explore);
 }
 
 struct Totals {

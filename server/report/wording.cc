@@ -37,8 +37,14 @@ v1::Verdict ExpectedOf(const v1::CheckerResult& result) {
 
 }  // namespace
 
+bool IsRepeatable(const v1::CaseResult& result) {
+  const std::string& again = result.recheck_event_hash();
+  return again.empty() || again == result.event_hash();
+}
+
 Standing StandingOf(const v1::CaseResult& result) {
   if (result.met()) return Standing::kMet;
+  if (!IsRepeatable(result)) return Standing::kUnmet;
   for (const v1::CheckerResult& checker : result.checkers()) {
     if (!checker.met() && checker.verdict() != v1::INCONCLUSIVE) {
       return Standing::kUnmet;
@@ -101,6 +107,11 @@ std::string UnmetText(const v1::CaseResult& result) {
         !result.inconclusive_cause().empty()) {
       text += " (cut by: " + result.inconclusive_cause() + ")";
     }
+  }
+  if (!IsRepeatable(result)) {
+    if (!text.empty()) text += "\n";
+    text += "not repeatable: event hash " + result.event_hash() +
+            ", the second time " + result.recheck_event_hash();
   }
   return text;
 }

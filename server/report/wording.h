@@ -19,6 +19,9 @@ namespace mmfault::report {
 // How a case counts towards the outcome of its run.
 enum class Standing { kMet, kUnmet, kInconclusive };
 
+// False when it was run twice and was another execution the second time.
+bool IsRepeatable(const v1::CaseResult& result);
+
 // INCONCLUSIVE when nothing is unmet but some verdict was cut.
 Standing StandingOf(const v1::CaseResult& result);
 

@@ -6,21 +6,22 @@
 // The machine is set up once and returned to that moment before each execution.
 // Seeded executions come one after the other (runner.cc); an exhaustive search
 // walks the tree of all of them by undo (case_explore.cc) and remembers, for
-// what it finds, the schedule. The story of a violation is told by running its
-// execution again with a sink attached (case_story.cc).
+// what it finds, the schedule. Both may be shared by workers (case_parts.cc).
+// The story of a violation is told by running its execution again with a sink
+// attached (case_story.cc).
 
 #ifndef MMFAULT_SERVER_SCENARIO_CASE_H_
 #define MMFAULT_SERVER_SCENARIO_CASE_H_
 
-#include <array>
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "server/explore/search.h"
+#include "server/scenario/findings.h"
 #include "server/scenario/runner.h"
+#include "server/scenario/shared_group.h"
 #include "server/scenario/verdict.h"
 #include "server/sched/strategy.h"
 
@@ -33,14 +34,6 @@ class StorySink : public trace::EventSink {
   void OnViolation(const trace::Violation& /*violation*/) override {}
 
   std::vector<trace::Event> events;
-};
-
-// Which execution: that of a seed, or that of a schedule.
-struct Execution {
-  uint64_t seed = 1;
-  const explore::Schedule* schedule = nullptr;
-  const v1::FaultRule* swept = nullptr;  // with the hit it is armed for
-  int64_t hit = 0;
 };
 
 // One scenario under one protocol, ready to be run again and again.
@@ -68,6 +61,14 @@ class Case : public MachineListener {
   uint64_t start_step() const { return start_step_; }
   bool swept_fired() const { return swept_fired_; }
 
+  // --- Parts (case_parts.cc) ------------------------------------------------
+  // One part of a group. `give` takes what the part gives away.
+  Findings RunPart(const Part& part, const Before& before, SharedGroup* group,
+                   std::function<void(std::vector<explore::Job>)> give);
+  // Whether a group may end there, or before.
+  bool MayEnd(const Tally& tally) const;
+  int64_t most_violations() const { return options_.max_violations; }
+
  private:
   Case(const v1::Scenario& scenario, const notifier::Protocol& protocol,
        const CaseOptions& options)
@@ -75,7 +76,8 @@ class Case : public MachineListener {
         protocol_(protocol),
         protocol_id_(protocol.id),
         options_(options),
-        tally_(protocol) {}
+        sum_(protocol),
+        seen_(protocol) {}
 
   void OnStepDone(const Program& program, const StepSpec& step,
                   const StepOutcome& outcome) override;
@@ -92,42 +94,65 @@ class Case : public MachineListener {
   absl::Status MeasureLength();
 
   // Groups of executions: seeded ones, or all there are.
-  absl::Status RunGroup(const v1::FaultRule* swept, int64_t hit, int64_t count,
-                        bool* fired);
-  absl::Status RunSeeded(const v1::FaultRule* swept, int64_t hit, int64_t count,
-                         bool* fired);
+  absl::Status RunGroup(const Execution& group, int64_t count);
+  absl::Status RunSeeded(const Execution& group, int64_t count);
   absl::Status RunSweeps();
-  absl::Status Record(const Execution& execution, bool cut);
+  void FillResult();
+  absl::Status Note(const Execution& execution, bool cut);
+
+  // case_parts.cc
+  absl::Status ShareGroup(const Execution& group,
+                          const explore::SearchOptions& options,
+                          std::vector<Part> parts);
+  absl::Status ShareSeeded(const Execution& group, int64_t count);
+  absl::Status WorkAs(int worker, SharedGroup* group);
+  absl::Status RunSeeds(uint64_t first, int64_t count, const Execution& group);
+  absl::Status RunJob(const explore::Job& job, const Before& before,
+                      const Execution& group,
+                      std::function<void(std::vector<explore::Job>)> give);
 
   // case_explore.cc
-  absl::Status RunExhaustive(const v1::FaultRule* swept, int64_t hit,
-                             bool* fired);
-  explore::SearchResult Search(std::string_view engine,
-                               const explore::Visitor& visitor);
+  absl::Status RunExhaustive(const Execution& group);
+  explore::SearchResult Search(std::string_view engine, const Execution& group);
+  explore::SearchResult SearchAlone(
+      const Execution& group,
+      const std::function<explore::SearchResult()>& run);
+  explore::SearchResult SearchByUndo(std::string_view engine,
+                                     const explore::SearchOptions& options,
+                                     const explore::Visitor& visitor);
   explore::SearchResult SearchBounds(const explore::SearchOptions& options,
                                      const explore::Visitor& visitor);
   explore::SearchResult SearchOnSharedCpus(explore::SearchOptions options,
                                            const explore::Visitor& visitor);
+  explore::SearchResult SearchDpor(const explore::SearchOptions& options,
+                                   const Execution& group);
   explore::SearchResult SearchAuto(explore::SearchOptions options,
-                                   const explore::Visitor& visitor);
+                                   const Execution& group);
   explore::SearchResult SearchOutside(std::string_view engine,
                                       const explore::SearchOptions& options,
                                       const explore::Visitor& visitor);
-  explore::Outside OutsideOf(const Execution& execution, uint32_t* rule);
-  explore::SearchOptions SearchOptionsOf() const;
+  explore::Outside OutsideOf(const Execution& execution);
+  explore::SearchOptions SearchOptionsOf();
+  absl::Status BeginSearch(const Execution& group);
+  void EndSearch();
+  explore::Visitor VisitorOf(const Execution& group);
   bool OnEnd(explore::End end, const explore::Schedule& schedule,
-             const v1::FaultRule* swept, int64_t hit);
+             const Execution& group);
   void NoteSearch(const explore::SearchResult& found);
+  void NoteCoverage();
   uint64_t TerminalState() const;
 
   // case_story.cc
   std::vector<trace::Violation> FreshViolations();
+  absl::Status TellBreaks();
   absl::Status KeepViolations(const Execution& execution,
                               const std::vector<trace::Violation>& fresh);
   std::string ReplayLine(const Execution& execution) const;
   int64_t Schedules() const;
   int64_t StepBudget() const;
-  bool MayStop() const;
+  // Now and then: tells of progress and asks whether to go on.
+  void Progress(int64_t every, int64_t total);
+  bool MayStop(const Execution& group) const;
   bool Exhaustive() const;
 
   const v1::Scenario& scenario_;
@@ -137,30 +162,22 @@ class Case : public MachineListener {
   std::unique_ptr<Machine> machine_;
   sched::World::Snapshot start_;
   uint64_t start_step_ = 0;
-  Tally tally_;
   v1::CaseResult result_;
-  std::map<std::pair<std::string, int32_t>, int64_t> rc_counts_;
-  std::array<bool, trace::kCheckerCount> kept_ = {};
   std::vector<const v1::Expect*> expectations_;
-  uint64_t event_hash_ = 0;
-  int32_t sweep_ = 0;  // the one under way, from 1
+  Findings sum_;
+  Findings* found_ = &sum_;  // takes what is found: the sum, or a part's
+  Tally seen_;               // in the executions before, and those of the part
+  SharedGroup* shared_ = nullptr;               // whose part is under way
+  std::vector<std::unique_ptr<Case>> workers_;  // from 1; made when needed
+  int32_t sweep_ = 0;                           // the one under way, from 1
+  uint32_t swept_rule_ = 0;                     // armed
   bool swept_fired_ = false;
   bool cancelled_ = false;
+  int64_t since_progress_ = 0;   // executions
   bool has_outside_ = false;     // somebody outside answers: no undo
   explore::Outside outside_;     // exhaustive searches
   absl::Status outside_status_;  // why they could not go on
   uint64_t length_ = 0;          // steps of an execution, as measured; pct
-  // Exhaustive searches: executions whose story is told when the search is
-  // over, and what ended.
-  struct Pending {
-    explore::Schedule schedule;
-    const v1::FaultRule* swept;
-    int64_t hit;
-    std::vector<trace::Violation> fresh;
-  };
-  std::vector<Pending> pending_;
-  // tidy: allow(determinism: looked up, never walked)
-  absl::flat_hash_set<uint64_t> terminal_states_;
 };
 
 }  // namespace mmfault::scenario

@@ -42,20 +42,9 @@ v1::ExploreReport::Outcome ToProto(explore::Outcome outcome) {
   return v1::ExploreReport::OUTCOME_UNSPECIFIED;
 }
 
-void Add(const SearchResult& part, SearchResult* sum) {
-  sum->outcome = part.outcome;
-  sum->executions += part.executions;
-  sum->pruned += part.pruned;
-  sum->steps += part.steps;
-  sum->states = std::max(sum->states, part.states);
-  sum->max_depth = std::max(sum->max_depth, part.max_depth);
-  sum->estimate = part.estimate;
-  sum->diverged = part.diverged;
-}
-
 }  // namespace
 
-SearchOptions Case::SearchOptionsOf() const {
+SearchOptions Case::SearchOptionsOf() {
   const v1::Explore& explore = scenario_.explore();
   SearchOptions options;
   options.conditional = !explore.unconditional();
@@ -70,6 +59,7 @@ SearchOptions Case::SearchOptionsOf() const {
   }
   options.preemption_bound = -1;
   options.outside = has_outside_ ? &outside_ : nullptr;
+  options.coverage = &sum_.coverage;
   return options;
 }
 
@@ -84,11 +74,12 @@ SearchResult Case::SearchBounds(const SearchOptions& options,
   for (int bound = 0; bound <= most; ++bound) {
     SearchOptions bounded = options;
     bounded.preemption_bound = bound;
-    Add(has_outside_
+    AddSearch(
+        has_outside_
             ? explore::FullSearch(&machine_->world(), bounded, visitor)
             : explore::BoundedSearch(&machine_->world(), bounded, visitor),
         &sum);
-    if (report->first_violation_execution() != 0 && report->reason().empty()) {
+    if (sum_.first_violation != 0 && report->reason().empty()) {
       report->set_reason("the first violation needs " + std::to_string(bound) +
                          " preemptions");
     }
@@ -103,12 +94,25 @@ SearchResult Case::SearchBounds(const SearchOptions& options,
   return sum;
 }
 
+// In parts, so that workers can share it.
+SearchResult Case::SearchDpor(const SearchOptions& options,
+                              const Execution& group) {
+  sum_.search = {};
+  Part whole;
+  outside_status_ = ShareGroup(group, options, {whole});
+  SearchResult found = sum_.search;
+  if (found.outcome == explore::Outcome::kSteps ||
+      found.outcome == explore::Outcome::kExecutions) {
+    found.estimate = explore::EstimateTree(found);
+  }
+  return found;
+}
+
 // DPOR first; where its tree is too large, states are what is left to count.
-SearchResult Case::SearchAuto(SearchOptions options,
-                              const explore::Visitor& visitor) {
+SearchResult Case::SearchAuto(SearchOptions options, const Execution& group) {
   SearchOptions probe = options;
   probe.budget.steps = std::min(options.budget.steps, kAutoProbeSteps);
-  SearchResult found = explore::DporSearch(&machine_->world(), probe, visitor);
+  SearchResult found = SearchDpor(probe, group);
   v1::ExploreReport* report = result_.mutable_explore();
   report->set_strategy("dpor");
   if (found.outcome != explore::Outcome::kSteps ||
@@ -122,7 +126,12 @@ SearchResult Case::SearchAuto(SearchOptions options,
                      " steps; its tree has about " +
                      std::to_string(found.estimate) + " executions");
   options.budget.steps -= found.steps;
-  Add(explore::StatefulSearch(&machine_->world(), options, visitor), &found);
+  AddSearch(SearchAlone(group,
+                        [&] {
+                          return explore::StatefulSearch(
+                              &machine_->world(), options, VisitorOf(group));
+                        }),
+            &found);
   return found;
 }
 
@@ -143,7 +152,9 @@ SearchResult Case::SearchOutside(std::string_view engine,
                                  const explore::Visitor& visitor) {
   sched::World* world = &machine_->world();
   v1::ExploreReport* report = result_.mutable_explore();
-  report->set_strategy(engine == "auto" ? "dpor" : std::string(engine));
+  if (engine == "auto") {
+    report->set_strategy("dpor");
+  }
   if (engine == "auto") {
     report->set_reason("a notifier outside answers: executions are repeated");
   }
@@ -158,17 +169,17 @@ SearchResult Case::SearchOutside(std::string_view engine,
 }
 
 // How those outside begin anew and answer; what they could not do is kept.
-explore::Outside Case::OutsideOf(const Execution& execution, uint32_t* rule) {
+explore::Outside Case::OutsideOf(const Execution& execution) {
   explore::Outside outside;
-  outside.rewind = [this, &execution, rule] {
-    DisarmSwept(*rule);
+  outside.rewind = [this, &execution] {
+    DisarmSwept(swept_rule_);
     machine_->world().Restore(start_);
     const absl::StatusOr<uint32_t> armed = ArmSwept(execution);
     outside_status_ = armed.status();
     if (outside_status_.ok() && options_.on_reset) {
       outside_status_ = options_.on_reset(machine_.get(), execution.seed);
     }
-    *rule = armed.ok() ? *armed : 0;
+    swept_rule_ = armed.ok() ? *armed : 0;
     return outside_status_.ok();
   };
   outside.answer = [this] {
@@ -181,30 +192,64 @@ explore::Outside Case::OutsideOf(const Execution& execution, uint32_t* rule) {
   return outside;
 }
 
-SearchResult Case::Search(std::string_view engine,
-                          const explore::Visitor& visitor) {
+absl::Status Case::BeginSearch(const Execution& group) {
+  machine_->world().Restore(start_);
+  ASSIGN_OR_RETURN(swept_rule_, ArmSwept(group));
+  machine_->world().WatchPoints();
+  outside_ = OutsideOf(group);
+  outside_status_ = absl::OkStatus();
+  return absl::OkStatus();
+}
+
+void Case::EndSearch() {
+  DisarmSwept(swept_rule_);
+  swept_rule_ = 0;
+  found_->points |= machine_->world().faults().passed();
+}
+
+// On this thread, in one go.
+SearchResult Case::SearchAlone(const Execution& group,
+                               const std::function<SearchResult()>& run) {
+  seen_ = sum_.tally;
+  outside_status_ = BeginSearch(group);
+  if (!outside_status_.ok()) {
+    return {};
+  }
+  const SearchResult found = run();
+  EndSearch();
+  return found;
+}
+
+SearchResult Case::Search(std::string_view engine, const Execution& group) {
   const SearchOptions options = SearchOptionsOf();
-  sched::World* world = &machine_->world();
-  if (has_outside_) {
-    return SearchOutside(engine, options, visitor);
-  }
-  if (world->options().cpu_count != 0 && engine != "bounded") {
-    return SearchOnSharedCpus(options, visitor);
-  }
-  if (engine == "auto") {
-    return SearchAuto(options, visitor);
-  }
+  const bool shares_cpus = machine_->world().options().cpu_count != 0;
   result_.mutable_explore()->set_strategy(std::string(engine));
-  if (engine == "dfs") {
-    return explore::SleepSetSearch(world, options, visitor);
+  if (!has_outside_ && !shares_cpus && engine == "auto") {
+    return SearchAuto(options, group);
   }
-  if (engine == "stateful") {
-    return explore::StatefulSearch(world, options, visitor);
+  if (!has_outside_ && !shares_cpus && engine == "dpor") {
+    return SearchDpor(options, group);
   }
+  return SearchAlone(group, [&] {
+    const explore::Visitor visitor = VisitorOf(group);
+    return has_outside_ ? SearchOutside(engine, options, visitor)
+                        : SearchByUndo(engine, options, visitor);
+  });
+}
+
+SearchResult Case::SearchByUndo(std::string_view engine,
+                                const SearchOptions& options,
+                                const explore::Visitor& visitor) {
+  sched::World* world = &machine_->world();
   if (engine == "bounded") {
     return SearchBounds(options, visitor);
   }
-  return explore::DporSearch(world, options, visitor);
+  if (world->options().cpu_count != 0) {
+    return SearchOnSharedCpus(options, visitor);
+  }
+  return engine == "stateful"
+             ? explore::StatefulSearch(world, options, visitor)
+             : explore::SleepSetSearch(world, options, visitor);
 }
 
 // What an observer can tell of the end of an execution, whatever the order in
@@ -240,44 +285,32 @@ uint64_t Case::TerminalState() const {
   return base::HashStep(hash, state.violated);
 }
 
+explore::Visitor Case::VisitorOf(const Execution& group) {
+  return [this, &group](sched::World* world, explore::End end,
+                        const explore::Schedule& schedule) {
+    if (swept_rule_ != 0) {
+      found_->fired =
+          found_->fired || world->decisions().Fires(
+                               world->faults().Find(swept_rule_)->counter) != 0;
+    }
+    return OnEnd(end, schedule, group);
+  };
+}
+
 // False: the search has seen enough.
 bool Case::OnEnd(explore::End end, const explore::Schedule& schedule,
-                 const v1::FaultRule* swept, int64_t hit) {
+                 const Execution& group) {
   if (end == explore::End::kFinished) {
     machine_->CheckFinished();
   }
-  const std::vector<trace::Violation> violations = machine_->Violations();
-  tally_.Add(violations, end == explore::End::kCut);
-  event_hash_ = base::HashStep(event_hash_, machine_->world().event_hash());
-  result_.set_schedule_count(result_.schedule_count() + 1);
-  const uint64_t state = TerminalState();
-  terminal_states_.insert(state);
-  if (options_.terminal_states != nullptr) {
-    options_.terminal_states->insert(state);
+  Execution execution = group;
+  execution.schedule = &schedule;
+  const absl::Status noted = Note(execution, end == explore::End::kCut);
+  if (!noted.ok()) {
+    outside_status_ = noted;
   }
-  if (!violations.empty()) {
-    v1::ExploreReport* report = result_.mutable_explore();
-    if (report->first_violation_execution() == 0) {
-      report->set_first_violation_execution(result_.schedule_count());
-    }
-    std::vector<trace::Violation> fresh = FreshViolations();
-    if (!fresh.empty() && has_outside_) {
-      // Their answers are at hand now and not when the search is over.
-      Execution execution;
-      execution.seed = options_.seed;
-      execution.schedule = &schedule;
-      execution.swept = swept;
-      execution.hit = hit;
-      outside_status_ = KeepViolations(execution, fresh);
-    } else if (!fresh.empty()) {
-      pending_.push_back({schedule, swept, hit, std::move(fresh)});
-    }
-  }
-  if (options_.progress && result_.schedule_count() % kProgressEvery == 0) {
-    cancelled_ = !options_.progress(result_.schedule_count(), 0);
-  }
-  const bool enough = swept == nullptr ? MayStop() : cancelled_;
-  return !enough && outside_status_.ok();
+  Progress(kProgressEvery, 0);
+  return !MayStop(group) && outside_status_.ok();
 }
 
 void Case::NoteSearch(const SearchResult& found) {
@@ -295,9 +328,9 @@ void Case::NoteSearch(const SearchResult& found) {
   report->set_max_depth(
       std::max(report->max_depth(), static_cast<int64_t>(found.max_depth)));
   report->set_terminal_state_count(
-      static_cast<int64_t>(terminal_states_.size()));
+      static_cast<int64_t>(sum_.terminal_states.size()));
+  report->set_first_violation_execution(sum_.first_violation);
   report->set_estimated_execution_count(static_cast<int64_t>(found.estimate));
-  result_.set_step_count(report->step_count());
   if (found.outcome == explore::Outcome::kNondeterministic) {
     report->set_reason(
         "the steps up to " + std::to_string(found.diverged) +
@@ -308,42 +341,30 @@ void Case::NoteSearch(const SearchResult& found) {
       found.outcome == explore::Outcome::kNondeterministic ||
       found.outcome == explore::Outcome::kSteps ||
       found.outcome == explore::Outcome::kUnsupported) {
-    tally_.NoteCut();
+    sum_.tally.NoteCut();
     result_.set_inconclusive_cause(
         "the search was " + std::string(explore::OutcomeName(found.outcome)));
   }
 }
 
-absl::Status Case::RunExhaustive(const v1::FaultRule* swept, int64_t hit,
-                                 bool* fired) {
-  sched::World& world = machine_->world();
-  world.Restore(start_);
-  Execution execution;
-  execution.seed = options_.seed;
-  execution.swept = swept;
-  execution.hit = hit;
-  ASSIGN_OR_RETURN(uint32_t rule, ArmSwept(execution));
-  outside_ = OutsideOf(execution, &rule);
-  const SearchResult found = Search(
-      scenario_.explore().strategy(),
-      [&](sched::World* /*world*/, explore::End end,
-          const explore::Schedule& schedule) {
-        if (rule != 0) {
-          *fired = *fired || world.decisions().Fires(
-                                 world.faults().Find(rule)->counter) != 0;
-        }
-        return OnEnd(end, schedule, swept, hit);
-      });
-  DisarmSwept(rule);
+// What all searches of the case have come by.
+void Case::NoteCoverage() {
+  v1::ExploreReport* report = result_.mutable_explore();
+  for (const faults::PointInfo& info : faults::AllPoints()) {
+    if (sum_.points[static_cast<size_t>(info.point)]) {
+      report->add_fault_points(std::string(info.name));
+    }
+  }
+  report->set_conflict_pair_count(
+      static_cast<int64_t>(sum_.coverage.pair_count()));
+  report->set_reversed_pair_count(
+      static_cast<int64_t>(sum_.coverage.both_count()));
+}
+
+absl::Status Case::RunExhaustive(const Execution& group) {
+  const SearchResult found = Search(scenario_.explore().strategy(), group);
   RETURN_IF_ERROR(outside_status_);
   NoteSearch(found);
-  for (const Pending& pending : pending_) {
-    execution.schedule = &pending.schedule;
-    execution.swept = pending.swept;
-    execution.hit = pending.hit;
-    RETURN_IF_ERROR(KeepViolations(execution, pending.fresh));
-  }
-  pending_.clear();
   return absl::OkStatus();
 }
 

@@ -85,35 +85,40 @@ std::string Case::ReplayLine(const Execution& execution) const {
 // The first of each checker, as long as there is room.
 std::vector<trace::Violation> Case::FreshViolations() {
   std::vector<trace::Violation> fresh;
-  int64_t known = result_.violations_size();
-  for (const Pending& pending : pending_) {
-    known += static_cast<int64_t>(pending.fresh.size());
-  }
   for (const trace::Violation& violation : machine_->Violations()) {
-    const auto index = static_cast<size_t>(violation.checker);
-    if (!kept_[index] &&
-        known + static_cast<int64_t>(fresh.size()) < options_.max_violations) {
-      kept_[index] = true;
+    bool& kept = found_->kept[static_cast<size_t>(violation.checker)];
+    if (!kept && found_->kept_count < options_.max_violations) {
+      kept = true;
+      found_->kept_count += 1;
       fresh.push_back(violation);
     }
   }
   return fresh;
 }
 
+// Of the group that has just ended.
+absl::Status Case::TellBreaks() {
+  for (FirstBreak& found : sum_.breaks) {
+    if (found.execution.schedule != nullptr) {
+      found.execution.schedule = &found.schedule;
+    }
+    RETURN_IF_ERROR(KeepViolations(found.execution, found.violations));
+  }
+  sum_.breaks.clear();
+  return absl::OkStatus();
+}
+
 absl::Status Case::KeepViolations(const Execution& execution,
                                   const std::vector<trace::Violation>& fresh) {
-  if (fresh.empty()) {
-    return absl::OkStatus();
-  }
   // The story is told by running again; with remote notifiers that would need
   // their clients a second time, so there the numbers have to do.
   StorySink story;
   if (!options_.answer) {
-    const auto counts = rc_counts_;
-    const int64_t untested = result_.unchecked_vma_visit_max();
-    RETURN_IF_ERROR(RunOnce(execution, &story).status());
-    rc_counts_ = counts;
-    result_.set_unchecked_vma_visit_max(untested);
+    Findings again(protocol_);  // they are counted already
+    found_ = &again;
+    const absl::Status status = RunOnce(execution, &story).status();
+    found_ = &sum_;
+    RETURN_IF_ERROR(status);
   }
   for (const trace::Violation& violation : fresh) {
     v1::Violation* out = result_.add_violations();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
@@ -98,11 +99,10 @@ void Case::OnStepDone(const Program& /*program*/, const StepSpec& step,
   if (outcome.skipped) {
     return;
   }
-  ++rc_counts_[{StepKindName(step.kind), outcome.rc}];
-  const auto untested = static_cast<int64_t>(outcome.unchecked_vma_visit_max);
-  if (untested > result_.unchecked_vma_visit_max()) {
-    result_.set_unchecked_vma_visit_max(untested);
-  }
+  ++found_->rc_counts[{step.kind, outcome.rc}];
+  found_->unchecked_vma_visit_max =
+      std::max(found_->unchecked_vma_visit_max,
+               static_cast<int64_t>(outcome.unchecked_vma_visit_max));
 }
 
 int64_t Case::Schedules() const {
@@ -189,7 +189,11 @@ absl::Status Case::MeasureLength() {
     RETURN_IF_ERROR(options_.on_reset(machine_.get(), 1));
   }
   sched::UniformStrategy strategy(1);
-  RETURN_IF_ERROR(RunUntilOver(&strategy).status());
+  Findings aside(protocol_);
+  Findings* const found = std::exchange(found_, &aside);
+  const absl::Status status = RunUntilOver(&strategy).status();
+  found_ = found;
+  RETURN_IF_ERROR(status);
   length_ = std::max<uint64_t>(1, machine_->world().state().step_count - begin);
   return absl::OkStatus();
 }
@@ -223,50 +227,97 @@ absl::StatusOr<bool> Case::RunOnce(const Execution& execution,
   return *stop == sched::RunStop::kStepBudget;
 }
 
-absl::Status Case::Record(const Execution& execution, bool cut) {
-  const sched::World& world = machine_->world();
-  const std::vector<trace::Violation> violations = machine_->Violations();
-  tally_.Add(violations, cut);
-  event_hash_ = base::HashStep(event_hash_, world.event_hash());
-  if (options_.terminal_states != nullptr) {
-    options_.terminal_states->insert(TerminalState());
+// What an execution came to, at its end.
+absl::Status Case::Note(const Execution& execution, bool cut) {
+  const uint64_t hash = machine_->world().event_hash();
+  if (shared_ != nullptr) {
+    found_->event_hashes.push_back(hash);
+  } else {
+    found_->event_hash = base::HashStep(found_->event_hash, hash);
   }
-  result_.set_schedule_count(result_.schedule_count() + 1);
-  result_.set_step_count(result_.step_count() +
-                         static_cast<int64_t>(world.state().step_count));
-  return violations.empty() ? absl::OkStatus()
-                            : KeepViolations(execution, FreshViolations());
+  found_->schedule_count += 1;
+  if (execution.schedule != nullptr || options_.terminal_states != nullptr) {
+    found_->terminal_states.insert(TerminalState());
+  }
+  const std::vector<trace::Violation> violations = machine_->Violations();
+  if (violations.empty() && !cut) {
+    return absl::OkStatus();
+  }
+  found_->tally.Add(violations, cut);
+  seen_.Add(violations, cut);
+  if (found_->first_violation == 0 && !violations.empty()) {
+    found_->first_violation = found_->schedule_count;
+  }
+  std::vector<trace::Violation> fresh = FreshViolations();
+  if (fresh.empty()) {
+    return absl::OkStatus();
+  }
+  if (has_outside_) {
+    // What clients answered is at hand now and not later.
+    return KeepViolations(execution, fresh);
+  }
+  FirstBreak found{execution, {}, std::move(fresh)};
+  if (execution.schedule != nullptr) {
+    found.schedule = *execution.schedule;
+  }
+  found_->breaks.push_back(std::move(found));
+  return absl::OkStatus();
 }
 
-bool Case::MayStop() const {
+void Case::Progress(int64_t every, int64_t total) {
+  since_progress_ += 1;
+  if (!options_.progress || since_progress_ < every) {
+    return;
+  }
+  const int64_t done = shared_ != nullptr ? shared_->Count(since_progress_)
+                                          : found_->schedule_count;
+  since_progress_ = 0;
+  if (!options_.progress(done, total)) {
+    cancelled_ = true;
+    if (shared_ != nullptr) {
+      shared_->Cancel();
+    }
+  }
+}
+
+bool Case::MayStop(const Execution& group) const {
+  if (cancelled_ || (shared_ != nullptr && shared_->stopped())) {
+    return true;
+  }
   const bool exhaust = options_.exhaust || scenario_.explore().exhaust();
-  return cancelled_ || (!exhaust && Decided(expectations_, tally_));
+  return !exhaust && group.swept == nullptr && Decided(expectations_, seen_);
 }
 
 bool Case::Exhaustive() const {
   return !explore::IsRandomStrategy(scenario_.explore().strategy());
 }
 
-absl::Status Case::RunGroup(const v1::FaultRule* swept, int64_t hit,
-                            int64_t count, bool* fired) {
-  return Exhaustive() ? RunExhaustive(swept, hit, fired)
-                      : RunSeeded(swept, hit, count, fired);
+absl::Status Case::RunGroup(const Execution& group, int64_t count) {
+  sum_.fired = false;
+  RETURN_IF_ERROR(Exhaustive() ? RunExhaustive(group)
+                               : RunSeeded(group, count));
+  return TellBreaks();
 }
 
-absl::Status Case::RunSeeded(const v1::FaultRule* swept, int64_t hit,
-                             int64_t count, bool* fired) {
+absl::Status Case::RunSeeded(const Execution& group, int64_t count) {
+  const bool alone = has_outside_ || options_.crew == nullptr;
+  seen_ = sum_.tally;
+  return alone ? RunSeeds(group.seed, count, group) : ShareSeeded(group, count);
+}
+
+absl::Status Case::RunSeeds(uint64_t first, int64_t count,
+                            const Execution& group) {
+  Execution execution = group;
   for (int64_t i = 0; i < count; ++i) {
-    Execution execution;
-    execution.seed = options_.seed + static_cast<uint64_t>(i);
-    execution.swept = swept;
-    execution.hit = hit;
+    execution.seed = first + static_cast<uint64_t>(i);
     ASSIGN_OR_RETURN(const bool cut, RunOnce(execution, nullptr));
-    *fired = *fired || swept_fired_;
-    RETURN_IF_ERROR(Record(execution, cut));
-    if (options_.progress && i % kProgressEvery == 0) {
-      cancelled_ = !options_.progress(result_.schedule_count(), count);
-    }
-    if (swept == nullptr && MayStop()) {
+    found_->fired = found_->fired || swept_fired_;
+    found_->step_count +=
+        static_cast<int64_t>(machine_->world().state().step_count);
+    RETURN_IF_ERROR(Note(execution, cut));
+    Progress(kProgressEvery, count);
+    if (MayStop(group)) {
+      found_->search.outcome = explore::Outcome::kStopped;
       break;
     }
   }
@@ -274,6 +325,8 @@ absl::Status Case::RunSeeded(const v1::FaultRule* swept, int64_t hit,
 }
 
 absl::Status Case::RunSweeps() {
+  Execution group;
+  group.seed = options_.seed;
   for (const v1::Sweep& sweep : scenario_.sweep()) {
     ++sweep_;
     const int64_t last = sweep.max_hit() > 0 ? sweep.max_hit() : kDefaultMaxHit;
@@ -281,15 +334,16 @@ absl::Status Case::RunSweeps() {
     if (options_.schedule_count > 0) {
       count = options_.schedule_count;
     }
+    group.swept = &sweep.fault();
     bool fired = true;
-    for (int64_t k = 1; fired && !cancelled_; ++k) {
-      if (k > last) {
+    for (group.hit = 1; fired && !cancelled_; ++group.hit) {
+      if (group.hit > last) {
         result_.set_inconclusive_cause("a sweep was cut at hit " +
                                        std::to_string(last));
         break;
       }
-      fired = false;
-      RETURN_IF_ERROR(RunGroup(&sweep.fault(), k, count, &fired));
+      RETURN_IF_ERROR(RunGroup(group, count));
+      fired = sum_.fired;
       if (fired) {
         result_.set_sweep_hit_count(result_.sweep_hit_count() + 1);
       }
@@ -336,20 +390,41 @@ absl::StatusOr<v1::CaseResult> Case::Run() {
   }
   const bool applicable = IsApplicable(scenario_, protocol_);
   if (applicable) {
-    bool fired = false;
-    RETURN_IF_ERROR(scenario_.sweep().empty()
-                        ? RunGroup(nullptr, 0, Schedules(), &fired)
-                        : RunSweeps());
+    Execution group;
+    group.seed = options_.seed;
+    RETURN_IF_ERROR(scenario_.sweep().empty() ? RunGroup(group, Schedules())
+                                              : RunSweeps());
   }
-  Judge(scenario_, protocol_, applicable, tally_, &result_);
-  for (const auto& [key, count] : rc_counts_) {
+  Judge(scenario_, protocol_, applicable, sum_.tally, &result_);
+  FillResult();
+  return std::move(result_);
+}
+
+// What was counted.
+void Case::FillResult() {
+  result_.set_schedule_count(sum_.schedule_count);
+  if (result_.has_explore()) {
+    result_.set_step_count(result_.explore().step_count());
+    NoteCoverage();
+  } else {
+    result_.set_step_count(sum_.step_count);
+  }
+  result_.set_unchecked_vma_visit_max(sum_.unchecked_vma_visit_max);
+  std::map<std::pair<std::string, int32_t>, int64_t> counts;
+  for (const auto& [key, count] : sum_.rc_counts) {
+    counts[{StepKindName(key.first), key.second}] += count;
+  }
+  for (const auto& [key, count] : counts) {
     v1::RcCount* out = result_.add_rc_counts();
     out->set_operation(key.first);
     out->set_rc(key.second);
     out->set_count(count);
   }
-  result_.set_event_hash(HashText(event_hash_));
-  return result_;
+  result_.set_event_hash(HashText(sum_.event_hash));
+  if (options_.terminal_states != nullptr) {
+    options_.terminal_states->insert(sum_.terminal_states.begin(),
+                                     sum_.terminal_states.end());
+  }
 }
 
 absl::StatusOr<v1::CaseResult> RunCase(const v1::Scenario& scenario,

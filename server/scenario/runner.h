@@ -10,7 +10,7 @@
 // verdict per expectation follows from the violations that were seen
 // (scenario/verdict.h).
 //
-// Threads: a runner is used by one thread.
+// Threads: a runner is used by one thread, and those of its crew.
 
 #ifndef MMFAULT_SERVER_SCENARIO_RUNNER_H_
 #define MMFAULT_SERVER_SCENARIO_RUNNER_H_
@@ -29,6 +29,7 @@
 #include "mmfault/v1/scenario.pb.h"
 #include "server/explore/search.h"
 #include "server/scenario/compile.h"
+#include "server/scenario/crew.h"
 #include "server/scenario/machine.h"
 #include "server/trace/event.h"
 
@@ -84,7 +85,10 @@ struct CaseOptions {
   std::function<void(const v1::Violation& violation)> on_violation;
   // Not null: takes a hash of what an observer can tell of each end.
   std::set<uint64_t>* terminal_states = nullptr;
-  // Called now and then; false ends the case (cancelled).
+  // Share the executions; null: this thread does them all. The result is the
+  // same.
+  Crew* crew = nullptr;
+  // Called now and then, by any worker; false ends the case (cancelled).
   std::function<bool(int64_t done, int64_t total)> progress;
 };
 

@@ -85,7 +85,7 @@ bool AllSteps(const v1::Scenario& scenario, Predicate predicate) {
 }  // namespace
 
 bool Tally::Tolerated(const trace::Violation& violation) const {
-  return std::any_of(protocol_.tolerated.begin(), protocol_.tolerated.end(),
+  return std::any_of(protocol_->tolerated.begin(), protocol_->tolerated.end(),
                      [&violation](const notifier::Tolerance& tolerance) {
                        return tolerance.checker == violation.checker &&
                               tolerance.cause == violation.cause;
@@ -106,6 +106,15 @@ void Tally::Add(const std::vector<trace::Violation>& violations, bool cut) {
   }
   violating_count_ += violations.empty() ? 0 : 1;
   cut_count_ += cut ? 1 : 0;
+}
+
+void Tally::Add(const Tally& other) {
+  for (size_t i = 0; i < fired_.size(); ++i) {
+    fired_[i] += other.fired_[i];
+    not_tolerated_[i] += other.not_tolerated_[i];
+  }
+  violating_count_ += other.violating_count_;
+  cut_count_ += other.cut_count_;
 }
 
 v1::Verdict Tally::VerdictOf(trace::Checker checker) const {
@@ -206,6 +215,18 @@ bool Decided(const std::vector<const v1::Expect*>& expectations,
                            trace::CheckerByName(expect->checker());
                        return IsViolation(expect->verdict()) &&
                               tally.VerdictOf(*checker) == expect->verdict();
+                     });
+}
+
+bool MayBeDecided(const std::vector<const v1::Expect*>& expectations,
+                  const Tally& tally) {
+  return !expectations.empty() &&
+         std::all_of(expectations.begin(), expectations.end(),
+                     [&tally](const v1::Expect* expect) {
+                       const auto checker =
+                           trace::CheckerByName(expect->checker());
+                       return IsViolation(expect->verdict()) &&
+                              tally.FiredIn(*checker) != 0;
                      });
 }
 

@@ -25,10 +25,13 @@ namespace mmfault::scenario {
 // In how many schedules each checker fired.
 class Tally {
  public:
-  explicit Tally(const notifier::Protocol& protocol) : protocol_(protocol) {}
+  explicit Tally(const notifier::Protocol& protocol) : protocol_(&protocol) {}
 
   // One finished schedule and what fired in it.
   void Add(const std::vector<trace::Violation>& violations, bool cut);
+
+  // Further schedules and what fired in them.
+  void Add(const Tally& other);
 
   // A search was cut: what it did not see may still be there.
   void NoteCut() { cut_count_ += 1; }
@@ -43,7 +46,7 @@ class Tally {
  private:
   bool Tolerated(const trace::Violation& violation) const;
 
-  const notifier::Protocol& protocol_;
+  const notifier::Protocol* protocol_;
   std::array<int64_t, trace::kCheckerCount> fired_ = {};
   std::array<int64_t, trace::kCheckerCount> not_tolerated_ = {};
   int64_t cut_count_ = 0;
@@ -68,6 +71,11 @@ bool IsApplicable(const v1::Scenario& scenario,
 // each has been seen.
 bool Decided(const std::vector<const v1::Expect*>& expectations,
              const Tally& tally);
+
+// Whether Decided() may be true of this tally or was of an earlier one: it is
+// not for good, since what is tolerated may turn out worse.
+bool MayBeDecided(const std::vector<const v1::Expect*>& expectations,
+                  const Tally& tally);
 
 // Fills checkers, met and the counts of a result.
 void Judge(const v1::Scenario& scenario, const notifier::Protocol& protocol,

@@ -378,6 +378,9 @@ faults::Action World::EvaluatePoint(faults::Point point,
                                     const faults::PointPlace& place,
                                     uint32_t* acting) {
   *acting = 0;
+  if (!faults_.NotePass(point)) {
+    return {};
+  }
   SettleQuiet(point);
   TaskRecord* task = current();
   const faults::Action action = faults_.Evaluate(point,

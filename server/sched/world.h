@@ -322,6 +322,10 @@ class World : private faults::DecisionSource {
     return true;
   }
 
+  // Has faults() note which points are passed from here on, at no cost to those
+  // that were. Outside a step.
+  void WatchPoints();
+
   // Evaluates an armed point for the running task. `acting` is set to the rule
   // that is the action's reason, 0 for none.
   faults::Action EvaluatePoint(faults::Point point,

@@ -176,6 +176,14 @@ void World::BeforeChange(faults::Point point) {
   gate.quota = 0;
 }
 
+void World::WatchPoints() {
+  const Scope scope(this);
+  for (const faults::PointInfo& info : faults::AllPoints()) {
+    BeforeChange(info.point);
+  }
+  faults_.Watch();
+}
+
 uint64_t World::CountHit(faults::CounterId counter) {
   RuleCounter& c = CounterOf(counter);
   c.hits += 1;

@@ -326,6 +326,18 @@ class ServerTest(FolderTest):
         self.assertEqual(other.returncode, 125, other.stdout)
         self.assertIn("another execution from step 1 on", other.stderr)
 
+    def test_workers_find_the_same_and_a_case_repeats(self):
+        scenario = KNOWN_BUGS / "p46_by_exploration.textproto"
+        outputs = {
+            run("explore", scenario, "--protocol", "6.1", "--workers",
+                workers).stdout for workers in ("1", "2", "3")
+        }
+        self.assertEqual(len(outputs), 1, outputs)
+        self.assertRegex(outputs.pop(),
+                         r"fault points passed, \d+ of \d+ pairs")
+        again = run("run", self.example(), "--recheck", "--workers", "2")
+        self.assertEqual(again.returncode, 0, again.stdout + again.stderr)
+
     def test_an_unknown_name_has_a_hint(self):
         result = run("world", "get", "w9", server=self.server.address)
         self.assertEqual(result.returncode, 64)

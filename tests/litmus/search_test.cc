@@ -8,10 +8,14 @@
 
 #include "server/explore/search.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
+#include "server/base/prng.h"
+#include "server/explore/job_book.h"
 #include "tests/litmus/generated_models.h"
 
 namespace mmfault::litmus {
@@ -78,22 +82,83 @@ TEST_P(SearchTest, PrunedSearchesReachTheSameTerminalStates) {
   EXPECT_LE(conditional.result.executions, dpor.result.executions);
 }
 
-// As many workers as there are jobs would do: each on a world of its own.
+struct Shared {
+  SearchResult sum;
+  States states;
+  std::vector<std::string> order;  // of the ends
+};
+
+// A search in jobs, each on a world of its own. They are given away as soon as
+// can be, and taken from the front or, as another worker might, from anywhere.
+Shared ShareSearch(const Model& model, const SearchOptions& options,
+                   uint64_t quota, uint64_t seed) {
+  using Book = explore::JobBook<explore::Job, Shared>;
+  Book book({explore::Job()});
+  Shared all;
+  base::Prng prng(seed);
+  while (!book.empty()) {
+    Book::Place place;
+    std::vector<Book::Place> takers;  // as many as would be at work at once
+    for (uint32_t i = prng.Below(4); book.Take(&place); --i) {
+      takers.push_back(place);
+      if (i == 0) {
+        break;
+      }
+    }
+    std::reverse(takers.begin(), takers.end());
+    for (const Book::Place taken : takers) {
+      const auto world = MakeWorld(model);
+      Shared found;
+      explore::Sharing sharing;
+      sharing.quota = quota;
+      sharing.give = [&](std::vector<explore::Job> jobs) {
+        book.Give(taken, std::move(jobs));
+      };
+      found.sum =
+          explore::RunJob(world->get(), options, taken->job, sharing,
+                          [&found](sched::World* at, explore::End /*end*/,
+                                   const explore::Schedule& /*schedule*/) {
+                            found.order.push_back(Observe(at));
+                            return true;
+                          });
+      book.Finish(taken, std::move(found));
+    }
+    for (; book.FrontDone(); book.PopFront()) {
+      const Shared& part = book.front().result;
+      all.sum.executions += part.sum.executions;
+      all.sum.steps += part.sum.steps;
+      all.sum.pruned += part.sum.pruned;
+      all.sum.share += part.sum.share;
+      for (const std::string& end : part.order) {
+        ++all.states[end];
+        all.order.push_back(end);
+      }
+    }
+  }
+  return all;
+}
+
 TEST_P(SearchTest, JobsTogetherFindWhatOneSearchFinds) {
   const Model model = GenerateModel(GetParam());
-  const Found whole = Search(model, explore::DporSearch, {});
-  const auto world = MakeWorld(model);
-  States states;
-  for (const explore::Job& job : explore::SplitSearch(world->get(), {}, 16)) {
-    const auto own = MakeWorld(model);
-    explore::RunJob(own->get(), {}, job,
-                    [&states](sched::World* at, explore::End /*end*/,
-                              const explore::Schedule& /*schedule*/) {
-                      ++states[Observe(at)];
-                      return true;
-                    });
+  for (const bool conditional : {false, true}) {
+    SearchOptions options;
+    options.conditional = conditional;
+    const Found whole = Search(model, explore::DporSearch, options);
+    for (const uint64_t quota : {1, 5, 30}) {
+      const Shared one = ShareSearch(model, options, quota, 1);
+      EXPECT_EQ(Keys(whole.states), Keys(one.states)) << model.ToString();
+      EXPECT_NEAR(one.sum.share, 1, 1e-9) << model.ToString();
+      if (!conditional) {  // an execution for each class, whoever has it
+        EXPECT_EQ(whole.result.executions, one.sum.executions)
+            << model.ToString() << " quota " << quota;
+        EXPECT_EQ(whole.states, one.states);
+      }
+      const Shared other = ShareSearch(model, options, quota, GetParam());
+      EXPECT_EQ(one.order, other.order) << model.ToString();
+      EXPECT_EQ(one.sum.steps, other.sum.steps);
+      EXPECT_EQ(one.sum.pruned, other.sum.pruned);
+    }
   }
-  EXPECT_EQ(Keys(whole.states), Keys(states)) << model.ToString();
 }
 
 TEST_P(SearchTest, BoundedSearchFindsWhatFullSearchFindsWithinTheBound) {

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "faults/trigger/rule.h"
@@ -114,6 +115,27 @@ TEST(WorldRulesTest, QuietPassesAreCounted) {
   EXPECT_EQ(shared->first_error, 2);
   EXPECT_EQ(hits(late), 15U);
   EXPECT_EQ(hits(never), 15U);
+}
+
+// Noticing passes is nobody's business but the watcher's.
+TEST(WorldRulesTest, WatchedPointsAreNotedOnce) {
+  const auto run = [](bool watch, const std::string& trigger) {
+    EngineWorld world;
+    auto* shared = world.New<Shared>();
+    if (!trigger.empty()) {
+      Arm(&world, Point::kKmalloc, trigger);
+    }
+    if (watch) world.get()->WatchPoints();
+    world.Do(PassFive, shared);
+    const Registry& faults = world.get()->faults();
+    EXPECT_EQ(faults.passed().count(), watch ? 1U : 0U);
+    EXPECT_EQ(faults.passed()[static_cast<size_t>(Point::kKmalloc)], watch);
+    EXPECT_EQ(faults.armed(Point::kKmalloc), !trigger.empty());
+    return std::pair(world.get()->event_hash(), shared->first_error.get());
+  };
+  EXPECT_EQ(run(false, ""), run(true, ""));
+  EXPECT_EQ(run(false, "when=3 error(ENOMEM)"),
+            run(true, "when=3 error(ENOMEM)"));
 }
 
 // A rule that never acts, or is disarmed, is as good as none.

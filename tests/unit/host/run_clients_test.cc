@@ -182,6 +182,26 @@ TEST_F(RunClientsTest, AClientThatDropsItsMappingsIsFine) {
       << run->View(true).DebugString();
 }
 
+// It drops until the run has begun a second time.
+TEST_F(RunClientsTest, AClientThatAnswersFromMoreThanItWasToldIsNotRepeatable) {
+  v1::CreateRunRequest request = RunOf(kMapAndUnmap);
+  request.mutable_options()->set_remote(true);
+  request.mutable_options()->set_recheck(true);
+  const std::shared_ptr<host::Run> run = Start(request);
+  int calls = 0;
+  Attach(*run,
+         [&calls](const auto& callback, auto* ack) {
+           return ++calls <= 20 ? ScriptedClient::DropsAll(callback, ack)
+                                : ScriptedClient::DropsNothing(callback, ack);
+         },
+         {"n0"});
+  AwaitEnd(*run);
+  const v1::Run view = run->View(true);
+  EXPECT_EQ(view.outcome(), v1::Run::OUTCOME_UNMET) << view.DebugString();
+  EXPECT_NE(view.results(0).recheck_event_hash(), "");
+  EXPECT_NE(view.results(0).recheck_event_hash(), view.results(0).event_hash());
+}
+
 TEST_F(RunClientsTest, ACallbackWithoutAnAnswerIsAHungCallback) {
   std::string text = kMapAndUnmap;
   text += "world { ack_deadline { nanos: 1000000 } }";

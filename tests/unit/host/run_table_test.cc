@@ -22,6 +22,7 @@ using ::mmfault::testing_support::IsOk;
 using ::mmfault::testing_support::kMapAndUnmap;
 using ::mmfault::testing_support::RunOf;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
@@ -122,6 +123,45 @@ TEST_F(RunTableTest, ShardsSplitTheCases) {
   const v1::Run one = Finished(request);
   ASSERT_EQ(one.results_size(), 1);
   EXPECT_EQ(one.results(0).protocol(), "6.1");
+}
+
+// --- Workers and repetition
+// ---------------------------------------------------
+
+TEST_F(RunTableTest, AnyNumberOfWorkersFindsTheSame) {
+  std::string text = kMapAndUnmap;
+  text += R"(notifier { id: "n0" modelled { forgets_invalidate: true } })";
+  for (const char* strategy : {"random", "dpor", "auto"}) {
+    v1::CreateRunRequest request = RunOf(text);
+    v1::Explore& explore = *request.mutable_options()->mutable_explore();
+    explore.set_strategy(strategy);
+    explore.set_schedule_count(500);
+    explore.set_exhaust(true);
+    std::vector<std::string> results;
+    for (const int workers : {1, 2, 3, 8}) {
+      request.mutable_options()->set_workers(workers);
+      v1::CaseResult result = Finished(request).results(0);
+      result.clear_elapsed();
+      results.push_back(result.DebugString());
+    }
+    EXPECT_THAT(results, Each(results.front())) << strategy;
+  }
+}
+
+TEST_F(RunTableTest, WorkersAreBounded) {
+  v1::CreateRunRequest request = RunOf(kMapAndUnmap);
+  request.mutable_options()->set_workers(65);
+  EXPECT_EQ(ReasonFor(request), "FIELD_OUT_OF_RANGE");
+  request.mutable_options()->set_workers(64);
+  EXPECT_EQ(ReasonFor(request), "QUOTA_EXCEEDED");
+}
+
+TEST_F(RunTableTest, ACaseThatIsRunTwiceIsTheSameTwice) {
+  v1::CreateRunRequest request = RunOf(kMapAndUnmap);
+  request.mutable_options()->set_recheck(true);
+  const v1::Run run = Finished(request);
+  EXPECT_EQ(run.outcome(), v1::Run::OUTCOME_MET);
+  EXPECT_EQ(run.results(0).recheck_event_hash(), run.results(0).event_hash());
 }
 
 // --- Bad requests ------------------------------------------------------------

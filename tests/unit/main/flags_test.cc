@@ -53,7 +53,7 @@ TEST(FlagsTest, EveryLimitHasItsFlag) {
                 "--max-tasks-per-world 4 --max-notifiers-per-world 5 "
                 "--max-events-per-world 6 --max-message-bytes 7 "
                 "--max-streams-per-connection 8 --max-runs 9 "
-                "--max-running-runs 10"))
+                "--max-running-runs 10 --max-workers-per-run 11"))
           .limits;
   EXPECT_EQ(limits.max_worlds, 1);
   EXPECT_EQ(limits.max_mms_per_world, 2);
@@ -65,6 +65,7 @@ TEST(FlagsTest, EveryLimitHasItsFlag) {
   EXPECT_EQ(limits.max_streams_per_connection, 8);
   EXPECT_EQ(limits.max_runs, 9);
   EXPECT_EQ(limits.max_running_runs, 10);
+  EXPECT_EQ(limits.max_workers_per_run, 11);
 }
 
 TEST(FlagsTest, LimitsAndLevelsAreChecked) {

@@ -23,6 +23,20 @@ TEST(StandingTest, AViolationOutweighsACut) {
   EXPECT_EQ(StandingOf(result), Standing::kUnmet);
 }
 
+TEST(StandingTest, ACaseThatDoesNotRepeatIsUnmetAndSaysBothHashes) {
+  v1::CaseResult result = SampleRun().results(0);
+  result.set_event_hash("00000000000000aa");
+  result.set_recheck_event_hash("00000000000000aa");
+  EXPECT_EQ(StandingOf(result), Standing::kMet);
+  result.set_recheck_event_hash("00000000000000ab");
+  result.set_met(false);
+  result.set_inconclusive_cause("step budget");
+  EXPECT_EQ(StandingOf(result), Standing::kUnmet);
+  EXPECT_EQ(UnmetText(result),
+            "not repeatable: event hash 00000000000000aa, the second time "
+            "00000000000000ab");
+}
+
 TEST(VerdictTextTest, WhatIsUnmetComesFirst) {
   EXPECT_EQ(VerdictText(SampleRun().results(1)),
             "VIOLATED (no_deadlock), HOLDS (locks_balanced)");

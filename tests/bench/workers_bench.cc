@@ -1,0 +1,199 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// workers_bench: a search that several workers share.
+//
+// Two workers are measured: a scenario's DPOR up to a number of steps, with one
+// and with two, wall time, the middle one of several pairs. Eight are
+// simulated, which needs no machine with so many cores: the race of race.h is
+// searched once in the jobs that the protocol makes, each timed, and a model of
+// eight workers takes them as real ones would.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/explore/job_book.h"
+#include "server/explore/search.h"
+#include "server/host/thread_crew.h"
+#include "server/notifier/protocols.h"
+#include "server/scenario/runner.h"
+#include "tests/bench/bench_main.h"
+#include "tests/bench/race.h"
+
+namespace mmfault::bench {
+namespace {
+
+using Better = Report::Better;
+using Clock = std::chrono::steady_clock;
+
+constexpr char kScenario[] =
+    "tests/scenarios/fast/register_vs_truncate.textproto";
+constexpr int64_t kSteps = 8'000'000;
+constexpr int kPairs = 7;
+constexpr size_t kSimulated = 8;
+
+// --- Measured ----------------------------------------------------------------
+
+v1::Scenario Load() {
+  std::ifstream in(kScenario);
+  std::stringstream text;
+  text << in.rdbuf();
+  auto scenario = scenario::ParseScenario(text.str(), kScenario);
+  if (!scenario.ok()) {
+    std::cerr << scenario.status().message() << "\n";
+    std::exit(1);
+  }
+  scenario->mutable_explore()->set_strategy("dpor");
+  scenario->mutable_explore()->set_exhaust(true);
+  scenario->mutable_explore()->set_search_step_budget(kSteps);
+  return *std::move(scenario);
+}
+
+double WallSeconds(const v1::Scenario& scenario, int workers,
+                   std::string* result) {
+  host::ThreadCrew crew(workers);
+  scenario::CaseOptions options;
+  options.crew = &crew;
+  const Clock::time_point begin = Clock::now();
+  const auto found =
+      scenario::RunCase(scenario, *notifier::FindProtocol("6.1"), options);
+  const std::chrono::duration<double> seconds = Clock::now() - begin;
+  if (!found.ok()) {
+    std::cerr << found.status().message() << "\n";
+    std::exit(1);
+  }
+  *result = found->DebugString();
+  return seconds.count();
+}
+
+void MeasureTwo(Report& report) {
+  const v1::Scenario scenario = Load();
+  std::vector<double> speedups;
+  for (int i = 0; i < kPairs; ++i) {
+    std::string one;
+    std::string two;
+    const double alone = WallSeconds(scenario, 1, &one);
+    speedups.push_back(alone / WallSeconds(scenario, 2, &two));
+    if (one != two) {
+      std::cerr << "workers_bench: two workers find something else\n";
+      std::exit(1);
+    }
+  }
+  report.Add("explore.workers2.speedup", Median(speedups), "ratio",
+             Better::kHigher, 1.8);
+}
+
+// --- Simulated ---------------------------------------------------------------
+
+// A job as it was done: how long, and when it gave which others away.
+struct Piece {
+  explore::Job job;
+  double seconds = 0;
+  std::vector<std::pair<double, std::vector<size_t>>> gifts;
+};
+
+bool GoOn(sched::World* /*at*/, explore::End /*end*/,
+          const explore::Schedule& /*schedule*/) {
+  return true;
+}
+
+std::vector<Piece> Record() {
+  const auto world = MakeRace(2, 2);
+  std::vector<Piece> pieces(1);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const double begin = ThreadSeconds();
+    explore::Sharing sharing;
+    sharing.quota = explore::kStepsBetweenGifts;
+    sharing.give = [&](std::vector<explore::Job> jobs) {
+      std::vector<size_t> given;
+      for (explore::Job& job : jobs) {
+        given.push_back(pieces.size());
+        pieces.emplace_back().job = std::move(job);
+      }
+      pieces[i].gifts.emplace_back(ThreadSeconds() - begin, std::move(given));
+    };
+    const explore::Job job = pieces[i].job;
+    explore::RunJob(world.get(), {}, job, sharing, GoOn);
+    pieces[i].seconds = ThreadSeconds() - begin;
+  }
+  return pieces;
+}
+
+// When the last of the workers is done.
+double Simulate(const std::vector<Piece>& pieces, size_t workers) {
+  using Book = explore::JobBook<size_t, int>;
+  Book book({0});
+  struct Event {
+    Book::Place place;
+    const std::vector<size_t>* gift;  // null: the job ends
+  };
+  std::multimap<double, Event> events;
+  size_t idle = workers;
+  double now = 0;
+  const auto take = [&] {
+    Book::Place place;
+    for (; idle > 0 && book.Take(&place); --idle) {
+      const Piece& piece = pieces[place->job];
+      for (const auto& [after, gift] : piece.gifts) {
+        events.emplace(now + after, Event{place, &gift});
+      }
+      events.emplace(now + piece.seconds, Event{place, nullptr});
+    }
+  };
+  for (take(); !events.empty(); take()) {
+    const auto [at, event] = *events.begin();
+    events.erase(events.begin());
+    now = at;
+    if (event.gift != nullptr) {
+      book.Give(event.place, *event.gift);
+      continue;
+    }
+    book.Finish(event.place, 0);
+    ++idle;
+    for (; book.FrontDone(); book.PopFront()) {
+    }
+  }
+  return now;
+}
+
+void MeasureEight(Report& report) {
+  const auto world = MakeRace(2, 2);
+  std::vector<double> efficiencies;
+  std::vector<double> overheads;
+  for (int i = 0; i < 3; ++i) {
+    const double alone =
+        SecondsOf([&] { explore::DporSearch(world.get(), {}, GoOn); });
+    const std::vector<Piece> pieces = Record();
+    efficiencies.push_back(alone / (kSimulated * Simulate(pieces, kSimulated)));
+    overheads.push_back(Simulate(pieces, 1) / alone);
+    std::cout << pieces.size() << " jobs, " << alone << " s alone\n";
+  }
+  report.Add("explore.workers8.efficiency", Median(efficiencies), "ratio",
+             Better::kHigher, 0.9);
+  report.Add("explore.sharing.cost_ratio", Median(overheads), "ratio",
+             Better::kLower);
+}
+
+void Measure(Report& report) {
+  MeasureTwo(report);
+  MeasureEight(report);
+}
+
+}  // namespace
+}  // namespace mmfault::bench
+
+int main(int argc, char** argv) {
+  return mmfault::bench::BenchMain(
+      argc, argv, "workers_bench",
+      "Measures shared searches; runs in the repository's root.",
+      mmfault::bench::Measure);
+}
