@@ -8,6 +8,8 @@
 // that has returned is in force: after each slice a step passes the point, and
 // each rule armed in the slice must have counted that pass.
 
+#include <grpcpp/grpcpp.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>

@@ -200,8 +200,9 @@ TEST_F(WorldFaultsTest, RemoteCallbacksAreMessagesToo) {
 
 TEST_F(WorldFaultsTest, AFullArenaRefusesToArm) {
   v1::WorldSettings settings = Settings();
-  settings.mutable_limits()->set_max_arena_bytes(1);
+  settings.mutable_limits()->set_max_arena_bytes(1 << 16);
   const WorldPtr world = MakeWorld("w", settings);
+  On(world, [&] { world->world().arena().Allocate(1 << 16); });
   const absl::Status status = Arm(world, kZap, "off");
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(base::FactsOf(status).reason, "QUOTA_EXCEEDED");
@@ -239,7 +240,7 @@ TEST_F(WorldFaultsTest, AnArenaThatIsSpentArmsAllOrNone) {
 // More address space than any machine has.
 TEST_F(WorldFaultsTest, MemoryThatIsNotThereIsRefused) {
   Limits limits;
-  limits.max_arena_bytes_per_world = int64_t{1} << 60;
+  limits.max_arena_bytes_per_world = int64_t{1} << 50;
   WorldTable table(limits, &executor_);
   v1::CreateWorldRequest request;
   *request.mutable_settings() = Settings();
