@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "clients/cli/capsule_dir.h"
 #include "clients/cli/driver_process.h"
 #include "clients/cli/exit_codes.h"
 #include "clients/cli/interrupt.h"
@@ -83,10 +84,11 @@ bool FailCreate(Context& context, const grpc::Status& status) {
   return false;
 }
 
-// Runs these files as one run and adds what came out to `whole`.
+// Runs these files as one run, writes its capsules and adds what came out to
+// `whole`.
 bool RunFiles(Context& context, client::Session& session,
               const std::vector<ScenarioFile>& files,
-              const v1::RunOptions& options,
+              const v1::RunOptions& options, const std::string& capsule_dir,
               const std::function<void(const v1::CaseResult&)>& on_case,
               v1::Run* whole) {
   v1::CreateRunRequest request;
@@ -115,7 +117,8 @@ bool RunFiles(Context& context, client::Session& session,
   if (driver != nullptr && driver->Wait() != kExitOk) {
     return context.FailInfrastructure("the driver process has failed");
   }
-  return true;
+  return capsule_dir.empty() ||
+         WriteCapsules(context, session, run.value, capsule_dir);
 }
 
 // With remote notifiers each file is a run of its own: a notifier is bound once
@@ -241,7 +244,8 @@ bool RunScenarios(Context& context, const RunFlags& flags) {
   v1::RunOptions options = OptionsFrom(flags, shard);
   v1::Run whole;
   for (const std::vector<ScenarioFile>& batch : Batches(flags, files)) {
-    if (!RunFiles(context, *session, batch, options, on_case, &whole)) {
+    if (!RunFiles(context, *session, batch, options, flags.capsule_dir, on_case,
+                  &whole)) {
       return false;
     }
     if (InterruptWatch::Happened()) break;

@@ -22,6 +22,7 @@ struct RunFlags {
   std::vector<std::string> protocols;
   std::vector<std::string> mutants;
   std::string junit;
+  std::string capsule_dir;    // a capsule for each violation; empty: none
   std::string matrix_format;  // text, json, html; empty: by file or --output
   std::string matrix_file;    // empty: standard output
   bool is_matrix = false;

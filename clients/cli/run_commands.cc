@@ -123,6 +123,9 @@ void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
   run.add_flag("--remote", flags.is_remote,
                "Another process answers every notifier, over gRPC");
   run.add_option("--junit", flags.junit, "Writes a JUnit XML file");
+  run.add_option("--capsules", flags.capsule_dir,
+                 "Writes a capsule for each violation into this directory, "
+                 "SCENARIO-PROTOCOL-CHECKER.mmfault");
   CLI::Option* matrix =
       run.add_flag("--matrix", flags.is_matrix,
                    "Prints protocols x catalogue entries instead of cases");

@@ -84,9 +84,9 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
 
 // P61 is the core's too, but there it is only ever planted.
 constexpr auto kDriversMistakes = std::to_array<std::string_view>(
-    {"P09", "P15", "P16", "P17", "P22", "P23", "P24", "P25",
-     "P26", "P27", "P28", "P29", "P30", "P31", "P43", "P47",
-     "P48", "P49", "P50", "P51", "P57", "P61", "P63", "P64"});
+    {"P09", "P15", "P16", "P17", "P22", "P23", "P24", "P25", "P26",
+     "P27", "P28", "P29", "P30", "P31", "P43", "P47", "P48", "P49",
+     "P50", "P51", "P52", "P57", "P61", "P63", "P64"});
 
 }  // namespace
 

@@ -125,7 +125,10 @@ constexpr Sentence kSentences[] = {
     {Cause::kBlockedForEver,
      "{task} waits for {obj} and nothing is left that could wake it.",
      "P28 P34"},
-    {Cause::kStepBudget, "the run did not end within its steps.", "P52"},
+    {Cause::kGoesRound,
+     "{task} goes round and gets nowhere: the last {a} steps are a loop, gone "
+     "round {b} times with the same steps, in which everybody ran who could.",
+     "P52"},
     {Cause::kErrorNotSpecified,
      "{task} got {errno}, which this call may not return here.", ""},
     {Cause::kRegisteredAfterError,

@@ -63,6 +63,7 @@ struct Behaviour {
   bool forgets_users = false;
   bool waits_interruptibly = false;
   bool locks_around_fault = false;
+  bool never_gives_up = false;
   uint32_t yield_count = 0;
   uint32_t unimplemented = 0;   // usual methods that it does not have
   uint32_t implemented = 0;     // others that it has

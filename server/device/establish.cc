@@ -81,7 +81,8 @@ Task<int> EstablishWithUser(device* dev, mm_struct* mm, uint64_t address,
                              ? kMaxRetries
                              : dev->behaviour.max_retries;
   int rc = -EAGAIN;
-  for (uint32_t i = 0; i < tries && rc == -EAGAIN; ++i) {
+  for (uint32_t i = 0;
+       rc == -EAGAIN && (i < tries || dev->behaviour.never_gives_up); ++i) {
     rc = co_await TryOnce(dev, mm, address, write);
     // An interval's read_begin does the waiting.
     if (rc == -EAGAIN && dev->kind != Kind::kInterval) {

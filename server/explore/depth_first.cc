@@ -31,6 +31,9 @@ SearchResult DepthFirst::Run(const Job& job, const Sharing& sharing) {
     return result_;
   }
   sharing_ = &sharing;
+  if (undo && options_.find_loops) {
+    loops_.emplace(world_);
+  }
   Follow(job);
   Enter(job.sleep, job.prefix.empty() ? -1 : job.prefix.back().task, 0);
   while (stack_.top_index() >= root_ && !stopped_) {
@@ -184,6 +187,9 @@ void DepthFirst::Enter(uint64_t sleep, int last_task, int preemptions) {
   const bool is_root = only_ >= 0 && stack_.top_index() == root_;
   node.backtrack = is_root ? Bit(only_) : FirstTries(node);
   node.answer = is_root ? first_answer_ : 0;
+  if (loops_ && !is_root) {  // who gave the job has looked there
+    LookForLoop();
+  }
   if ((node.backtrack & ~node.sleep) == 0) {
     result_.pruned += 1;
     if (pruning_ == Pruning::kDpor) {
@@ -204,6 +210,25 @@ void DepthFirst::ReachEnd(End end) {
     result_.outcome = Outcome::kExecutions;
     stopped_ = true;
   }
+}
+
+// The execution that goes on round the loop is one of its own; the search goes
+// on from where it was.
+void DepthFirst::LookForLoop() {
+  const size_t depth = world_->undo_depth();
+  const std::optional<Schedule> rounds = loops_->GoRound();
+  if (!rounds) {
+    return;
+  }
+  const size_t length = schedule_.size();
+  schedule_.insert(schedule_.end(), rounds->begin(), rounds->end());
+  result_.executions += 1;
+  if (!visitor_(world_, End::kLoop, schedule_)) {
+    result_.outcome = Outcome::kStopped;
+    stopped_ = true;
+  }
+  schedule_.resize(length);
+  world_->UndoTo(depth);
 }
 
 int DepthFirst::Choose(Node* node) const {
@@ -261,6 +286,9 @@ void DepthFirst::TakeStep(Decision decision) {
       pruning_ == Pruning::kDpor ? FindRaces(step, options_.coverage) : Clock();
   const uint64_t alive = world_->state().alive;
   schedule_.push_back(decision);
+  if (loops_) {
+    loops_->Stepping(decision);
+  }
   Execute(decision);
   if (options_.outside != nullptr) {
     hashes_.push_back(world_->event_hash());
@@ -272,6 +300,9 @@ void DepthFirst::TakeStep(Decision decision) {
   const uint64_t spawned = world_->state().alive & ~alive;
   if (spawned != 0) {
     stack_.NoteSpawned(spawned);
+  }
+  if (loops_) {
+    loops_->Stepped(spawned);
   }
 }
 
@@ -324,6 +355,9 @@ void DepthFirst::Leave() {
   Node& node = stack_.top();
   if (options_.outside == nullptr) {
     world_->UndoStep();
+    if (loops_) {
+      loops_->Undone();
+    }
   } else {
     stale_ = true;
     hashes_.pop_back();

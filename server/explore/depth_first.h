@@ -11,6 +11,9 @@
 #ifndef MMFAULT_SERVER_EXPLORE_DEPTH_FIRST_H_
 #define MMFAULT_SERVER_EXPLORE_DEPTH_FIRST_H_
 
+#include <optional>
+
+#include "server/explore/loop.h"
 #include "server/explore/search.h"
 #include "server/explore/search_stack.h"
 
@@ -35,6 +38,7 @@ class DepthFirst {
   bool Repeat();
   void Leave();
   void ReachEnd(End end);
+  void LookForLoop();
   uint64_t SleepAfter(const Node& node, const Footprint& step) const;
   uint64_t Affordable(const Node& node) const;
   uint64_t FirstTries(const Node& node) const;
@@ -60,6 +64,7 @@ class DepthFirst {
   Pruning pruning_;
   const Visitor& visitor_;
   SearchStack stack_;
+  std::optional<LoopFinder> loops_;
   SearchResult result_;
   Schedule schedule_;
   size_t base_depth_ = 0;

@@ -59,6 +59,8 @@ struct SearchOptions {
   int depth = 3;                     // PCT: the bug depth to aim at
   const Outside* outside = nullptr;  // depth-first engines; null: undo
   Coverage* coverage = nullptr;      // DPOR: takes the races; null: not wanted
+  // Looks for livelocks (explore/loop.h); not with somebody outside.
+  bool find_loops = false;
 };
 
 // How one execution ended.
@@ -67,6 +69,7 @@ enum class End : uint8_t {
   kDeadlock,  // some task can never run again
   kBug,       // a kernel BUG stopped a task: the schedule ends there
   kCut,       // longer than the budget
+  kLoop,      // goes round in a circle and gets nowhere: a livelock
 };
 
 // Why a search ended.

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <bit>
 #include <memory>
+#include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "server/base/prng.h"
 #include "server/explore/footprint.h"
+#include "server/explore/loop.h"
 #include "server/explore/search.h"
 #include "server/explore/state_tracker.h"
 
@@ -55,6 +57,7 @@ class Stateful {
   void Descend(int task);
   void Leave();
   void ReachEnd(End end);
+  void LookForLoop();
   uint64_t SleepAfter(const Node& node, int task) const;
 
   sched::World* world_;
@@ -62,6 +65,7 @@ class Stateful {
   bool bounded_;
   const Visitor& visitor_;
   std::unique_ptr<StateTracker> tracker_;
+  std::optional<LoopFinder> loops_;
   // tidy: allow(determinism: looked up, never walked)
   absl::flat_hash_map<StateKey, Visit> visits_;
   std::vector<Node> nodes_;
@@ -76,6 +80,9 @@ SearchResult Stateful::Run() {
   world_->SetUndo(true);
   tracker_ = std::make_unique<StateTracker>(world_);
   base_depth_ = world_->undo_depth();
+  if (options_.find_loops) {
+    loops_.emplace(world_);
+  }
   Enter(Node());
   while (!nodes_.empty() && !stopped_) {
     const uint64_t open = nodes_.back().open;
@@ -128,6 +135,9 @@ void Stateful::Enter(Node node) {
   }
   nodes_.back().enabled = world_->runnable();
   nodes_.back().open = Open(nodes_.back());
+  if (loops_) {
+    LookForLoop();
+  }
 }
 
 StateKey Stateful::KeyOf(const Node& node) const {
@@ -193,6 +203,24 @@ void Stateful::ReachEnd(End end) {
   }
 }
 
+// As DepthFirst::LookForLoop().
+void Stateful::LookForLoop() {
+  const size_t depth = world_->undo_depth();
+  const std::optional<Schedule> rounds = loops_->GoRound();
+  if (!rounds) {
+    return;
+  }
+  const size_t length = schedule_.size();
+  schedule_.insert(schedule_.end(), rounds->begin(), rounds->end());
+  result_.executions += 1;
+  if (!visitor_(world_, End::kLoop, schedule_)) {
+    result_.outcome = Outcome::kStopped;
+    stopped_ = true;
+  }
+  schedule_.resize(length);
+  world_->UndoTo(depth);
+}
+
 uint64_t Stateful::SleepAfter(const Node& node, int task) const {
   if (bounded_) {
     return 0;  // a sleeper might have been cheaper to reach
@@ -227,9 +255,16 @@ void Stateful::Descend(int task) {
   next.preemptions = node.preemptions + (preempts ? 1 : 0);
   next.last_task = task;
   const size_t depth = world_->undo_depth();
+  const uint64_t alive = world_->state().alive;
   schedule_.push_back(decision);
+  if (loops_) {
+    loops_->Stepping(decision);
+  }
   world_->Step(decision);
   tracker_->Stepped(task, depth);
+  if (loops_) {
+    loops_->Stepped(world_->state().alive & ~alive);
+  }
   result_.steps += 1;
   Enter(next);
 }
@@ -241,6 +276,9 @@ void Stateful::Leave() {
   }
   world_->UndoStep();
   tracker_->Undone();
+  if (loops_) {
+    loops_->Undone();
+  }
   schedule_.pop_back();
   Node& node = nodes_.back();
   if (!bounded_ && (node.open & Bit(node.task)) == 0) {

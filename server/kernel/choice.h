@@ -33,6 +33,25 @@ inline ChoicePoint Choose(uint8_t count, const char* where) {
           count};
 }
 
+// Whether a storm goes on: as `usual` says, which searches and random walks
+// take; or, where a decision says so, on in any case. Which is how a loop that
+// a search has come upon can be gone round as often as it likes.
+struct [[nodiscard]] AgainPoint : Point {
+  bool usual;
+
+  void await_suspend(std::coroutine_handle<> /*leaf*/) const {
+    Current()->op_arg = 1 | 1 << 8;  // one alternative, and one more
+    ThisWorld()->Publish(op);
+  }
+  bool await_resume() const { return usual || ThisWorld()->answer() == 1; }
+};
+
+inline AgainPoint Again(bool usual, const char* where) {
+  return {{{trace::OpKind::kChoice, trace::Access::kRead,
+            Current()->object.key(5), where}},
+          usual};
+}
+
 }  // namespace mmfault::kernel
 
 #endif  // MMFAULT_SERVER_KERNEL_CHOICE_H_

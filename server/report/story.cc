@@ -162,7 +162,13 @@ class Teller {
       : events_(events),
         violations_(violations),
         view_(view),
-        selection_(events, violations) {}
+        selection_(events, violations) {
+    for (const v1::Violation& violation : violations) {
+      if (violation.has_loop()) {
+        loop_ = &violation.loop();
+      }
+    }
+  }
 
   std::string Tell() {
     for (size_t i = 0; i < events_.size(); ++i) {
@@ -174,6 +180,10 @@ class Teller {
       Add(i);
       if (!view_.break_on.empty() && IsStop(event, view_.break_on)) {
         stopped_at_ = event.step();
+        break;
+      }
+      if (loop_ != nullptr && !view_.full && LoopEndsAt(i)) {
+        AddLoopEnd();
         break;
       }
     }
@@ -252,6 +262,22 @@ class Teller {
     }
   }
 
+  // A loop is told once.
+  bool LoopEndsAt(size_t at) const {
+    const int64_t end = loop_->begin_step() + loop_->step_count();
+    return at + 1 < events_.size() && events_[at + 1].step() >= end;
+  }
+
+  void AddLoopEnd() {
+    Flush();
+    const int64_t last = loop_->begin_step() + loop_->step_count() - 1;
+    lines_.push_back({0, task_, "** no_livelock", ""});
+    loop_text_ = "steps " + Grouped(loop_->begin_step()) + " to " +
+                 Grouped(last) + " are a loop: it went round " +
+                 Grouped(loop_->round_count()) +
+                 " times, and nobody got anywhere\n";
+  }
+
   void Flush() {
     if (left_out_ > 0) {
       lines_.push_back(
@@ -324,7 +350,7 @@ class Teller {
   // Who stands where, when the story ended before its end.
   std::string Ending() const {
     if (stopped_at_ == 0) {
-      return "";
+      return loop_text_;
     }
     std::string out = "stopped at step " + std::to_string(stopped_at_) + ":\n";
     for (const std::string& task : tasks_) {
@@ -354,6 +380,8 @@ class Teller {
   std::map<std::string, std::string> function_;
   std::string task_;
   const v1::Event* last_ = nullptr;
+  const v1::Violation::Loop* loop_ = nullptr;  // that it ends in
+  std::string loop_text_;
   int64_t left_out_ = 0;
   int64_t stopped_at_ = 0;
 };

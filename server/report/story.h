@@ -14,7 +14,8 @@
 // The steps that matter are calls and their results, callbacks, signals that
 // were sent and seen, faults, what a violation names, and every access to an
 // object that another task touches too, one of them changing it. Others are
-// counted: `... 12 steps`.
+// counted: `... 12 steps`. A loop that the execution ends in is told once, but
+// with `full`.
 //
 // Threads: pure functions.
 

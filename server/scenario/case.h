@@ -53,7 +53,7 @@ class Case : public MachineListener {
   void Rewind() { machine_->world().Restore(start_); }
 
   // Switches away from a task that could have gone on, up to the end of the
-  // execution's schedule. Requires: it has one.
+  // execution's schedule or to the loop that it ends in. Requires: it has one.
   int PreemptionsOf(const Execution& execution);
 
   Machine& machine() { return *machine_; }
@@ -91,6 +91,7 @@ class Case : public MachineListener {
   absl::StatusOr<uint32_t> ArmSwept(const Execution& execution);
   void DisarmSwept(uint32_t rule);
   absl::StatusOr<sched::RunStop> RunUntilOver(sched::Strategy* strategy);
+  bool EndsInLoop(const explore::Schedule& schedule, sched::Strategy* strategy);
   absl::Status MeasureLength();
 
   // Groups of executions: seeded ones, or all there are.

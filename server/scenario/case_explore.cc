@@ -60,6 +60,7 @@ SearchOptions Case::SearchOptionsOf() {
   options.preemption_bound = -1;
   options.outside = has_outside_ ? &outside_ : nullptr;
   options.coverage = &sum_.coverage;
+  options.find_loops = !has_outside_;
   return options;
 }
 

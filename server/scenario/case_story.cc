@@ -5,6 +5,7 @@
 // events.
 
 #include "server/base/status_macros.h"
+#include "server/explore/loop.h"
 #include "server/scenario/case.h"
 #include "server/scenario/decisions.h"
 #include "server/scenario/to_proto.h"
@@ -48,7 +49,11 @@ int Case::PreemptionsOf(const Execution& execution) {
   sched::World& world = machine_->world();
   world.Restore(start_);
   FollowStrategy strategy(*execution.schedule, start_step_);
-  machine_->Run(&strategy, execution.schedule->size());
+  const explore::RepeatedTail tail =
+      explore::FindRepeatedTail(*execution.schedule);
+  // One task that goes on and on is no loop and preempts nobody.
+  machine_->Run(&strategy,
+                tail.length < 2 ? execution.schedule->size() : tail.begin);
   return strategy.preemptions();
 }
 

@@ -67,6 +67,7 @@ void SetFlags(const ModelledDevice& model, Behaviour* out) {
 void SetNumbers(const ModelledDevice& model, Behaviour* out) {
   out->yield_count = static_cast<uint32_t>(model.callback_yield_count());
   out->max_retries = static_cast<uint32_t>(model.max_retries());
+  out->never_gives_up = model.never_gives_up();
   out->start_delay_ns = static_cast<uint64_t>(model.start_delay_ns());
   out->alloc_rc = model.alloc_rc();
   out->slots_start = model.slots().start();

@@ -59,6 +59,7 @@ absl::Status StepCompiler::CompileCommon(const Step& step) {
         "repeat must be in [1, 1000000000], or 0 for once");
   }
   out_->repeat = step.repeat() == 0 ? 1 : static_cast<uint64_t>(step.repeat());
+  out_->storm = step.storm();
   if (step.has_only_if()) {
     if (step.only_if().step().empty() || step.only_if().rc().empty()) {
       return InvalidFieldError(Path("only_if"), "FIELD_MISSING",

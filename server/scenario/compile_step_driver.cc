@@ -20,6 +20,7 @@ absl::Status StepCompiler::CompileDriverOp(const Step& step) {
                          notifier::Kind::kList, true);
     case Step::kUnregister:
       out_->kind = StepKind::kUnregister;
+      out_->flag = step.unregister().locked();
       out_->unchecked = step.unregister().unchecked();
       return SetDevice(step.unregister().notifier(), "unregister.notifier");
     case Step::kLookUp:

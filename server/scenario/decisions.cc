@@ -9,6 +9,8 @@
 
 #include "server/base/error.h"
 #include "server/base/prng.h"
+#include "server/base/status_macros.h"
+#include "server/explore/loop.h"
 #include "server/sched/world.h"
 
 namespace mmfault::scenario {
@@ -20,14 +22,14 @@ absl::Status Unreadable(size_t at, const std::string& what) {
       "decisions, column " + std::to_string(at + 1) + ": " + what);
 }
 
-// Reads `0:12,1=1`.
+// Reads `0:12,1=1` and `0:4,(1:2,0:3)*100`.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
 
   absl::StatusOr<sched::Schedule> Read() {
     while (at_ < text_.size()) {
-      absl::Status status = ReadRun();
+      absl::Status status = text_[at_] == '(' ? ReadLoop() : ReadRun();
       if (status.ok() && at_ < text_.size()) {
         status = text_[at_] == ','
                      ? absl::OkStatus()
@@ -48,6 +50,36 @@ class Reader {
         std::from_chars(begin, text_.data() + text_.size(), *number);
     at_ += static_cast<size_t>(end - begin);
     return error == std::errc();
+  }
+
+  // The last thing in a text: `(1:2,0:3)*100`.
+  absl::Status ReadLoop() {
+    const size_t close = text_.find(')', at_);
+    const size_t first = schedule_.size();
+    while (close != std::string_view::npos && at_ < close) {
+      ++at_;  // the parenthesis, or a comma
+      RETURN_IF_ERROR(ReadRun());
+      if (at_ < close && text_[at_] != ',') {
+        return Unreadable(at_, "a comma separates two runs");
+      }
+    }
+    uint64_t rounds = 0;
+    at_ += 2;
+    const size_t length = schedule_.size() - first;
+    if (close == std::string_view::npos || at_ > text_.size() ||
+        text_[close + 1] != '*' || !ReadNumber(&rounds) || rounds == 0 ||
+        at_ != text_.size()) {
+      return Unreadable(std::min(at_, text_.size()),
+                        "a loop is `(1:2,0:3)*100`, at the end");
+    }
+    if (rounds > kMaxDecisions / length) {
+      return Unreadable(at_, "steps are 1 to 10,000,000 in all");
+    }
+    schedule_.reserve(first + length * rounds);
+    for (size_t i = length; i < length * rounds; ++i) {
+      schedule_.push_back(schedule_[first + i - length]);
+    }
+    return absl::OkStatus();
   }
 
   absl::Status ReadRun() {
@@ -115,23 +147,34 @@ void ForEachStep(const std::vector<trace::Event>& events, uint64_t start,
   }
 }
 
+std::string RunsText(const sched::Schedule& schedule, size_t begin,
+                     size_t end) {
+  std::string text;
+  for (size_t i = begin; i < end;) {
+    const sched::Decision decision = schedule[i];
+    size_t next = i + 1;
+    while (decision.answer == 0 && next < end && schedule[next] == decision) {
+      ++next;
+    }
+    text += (text.empty() ? "" : ",") + std::to_string(decision.task);
+    text += decision.answer == 0 ? ":" + std::to_string(next - i)
+                                 : "=" + std::to_string(decision.answer);
+    i = next;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string DecisionsText(const sched::Schedule& schedule) {
-  std::string text;
-  for (size_t i = 0; i < schedule.size();) {
-    const sched::Decision decision = schedule[i];
-    size_t end = i + 1;
-    while (decision.answer == 0 && end < schedule.size() &&
-           schedule[end] == decision) {
-      ++end;
-    }
-    text += (text.empty() ? "" : ",") + std::to_string(decision.task);
-    text += decision.answer == 0 ? ":" + std::to_string(end - i)
-                                 : "=" + std::to_string(decision.answer);
-    i = end;
+  const explore::RepeatedTail tail = explore::FindRepeatedTail(schedule);
+  if (tail.length < 2) {
+    return RunsText(schedule, 0, schedule.size());
   }
-  return text;
+  const std::string before = RunsText(schedule, 0, tail.begin);
+  return before + (before.empty() ? "(" : ",(") +
+         RunsText(schedule, tail.begin, tail.begin + tail.length) + ")*" +
+         std::to_string(tail.rounds);
 }
 
 absl::StatusOr<sched::Schedule> ParseDecisions(std::string_view text) {
@@ -198,11 +241,12 @@ int FollowStrategy::Pick(const sched::World& world, uint64_t runnable) {
   return task;
 }
 
-uint8_t FollowStrategy::Answer(const sched::World& world, int slot, int count) {
+uint8_t FollowStrategy::Answer(const sched::World& world, int slot,
+                               int /*count*/) {
   const uint64_t index = world.state().step_count - start_;
   const bool follows = index < schedule_.size() &&
                        schedule_[index].task == slot &&
-                       schedule_[index].answer < count;
+                       schedule_[index].answer < world.possible(slot);
   return follows ? schedule_[index].answer : 0;
 }
 

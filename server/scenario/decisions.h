@@ -4,7 +4,8 @@
 // decisions.h: an execution as text, and as something to follow.
 //
 // `0:12,1:3,1=1,0:2` is twelve steps of the task in slot 0, three of task 1, a
-// step of task 1 that chooses its alternative 1, two more of task 0. A
+// step of task 1 that chooses its alternative 1, two more of task 0.
+// `0:4,(1:2,0:3)*100` ends in a loop that goes round a hundred times. A
 // fingerprint is two hexadecimal digits a step, of what the step did; it finds
 // the first step at which a repetition is another execution.
 //

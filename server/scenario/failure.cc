@@ -96,6 +96,7 @@ FailureSearch FailureFinder::Search(const Symptom& symptom, int bound,
   for (int most = 0; most <= bound; ++most) {
     options.preemption_bound = most;
     options.budget.steps = steps;
+    options.find_loops = symptom.checker == trace::Checker::kNoLivelock;
     const explore::SearchResult result = explore::BoundedSearch(
         &case_->machine().world(), options,
         [&](sched::World* /*world*/, explore::End end,

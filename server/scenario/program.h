@@ -164,6 +164,7 @@ struct StepSpec {
   bool populate;   // mmap
   bool shared;     // mmap
   bool no_access;  // mmap, mprotect
+  bool storm;
   // What it waits for before anything else: v1::Step::AwaitSignal.
   uint8_t await_signal;
   const char* title;  // what stories call it (Machine::Title); null: its kind

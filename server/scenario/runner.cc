@@ -10,6 +10,7 @@
 
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
+#include "server/explore/loop.h"
 #include "server/explore/strategies.h"
 #include "server/kernel/point.h"
 #include "server/scenario/case.h"
@@ -198,6 +199,25 @@ absl::Status Case::MeasureLength() {
   return absl::OkStatus();
 }
 
+// Follows a schedule that may end in a loop to its end; whether it does. If
+// not, the execution is where following it has led.
+bool Case::EndsInLoop(const explore::Schedule& schedule,
+                      sched::Strategy* strategy) {
+  const explore::RepeatedTail tail = explore::FindRepeatedTail(schedule);
+  sched::World& world = machine_->world();
+  if (has_outside_ || tail.length == 0) {
+    return false;
+  }
+  if (tail.begin != 0 &&
+      world.Run(strategy, tail.begin) != sched::RunStop::kStepBudget) {
+    return false;
+  }
+  const sched::World::Scope scope(&world);
+  const auto begin = schedule.begin() + static_cast<ptrdiff_t>(tail.begin);
+  explore::Schedule taken;
+  return explore::FollowIntoLoop(&world, {begin, schedule.end()}, &taken);
+}
+
 absl::StatusOr<bool> Case::RunOnce(const Execution& execution,
                                    trace::EventSink* sink) {
   sched::World& world = machine_->world();
@@ -220,7 +240,11 @@ absl::StatusOr<bool> Case::RunOnce(const Execution& execution,
         search.depth() > 0 ? search.depth() : kDefaultDepth, length_);
   }
   world.SetSink(sink);
-  const absl::StatusOr<sched::RunStop> stop = RunUntilOver(strategy.get());
+  absl::StatusOr<sched::RunStop> stop = sched::RunStop::kFinished;
+  if (execution.schedule == nullptr ||
+      !EndsInLoop(*execution.schedule, strategy.get())) {
+    stop = RunUntilOver(strategy.get());
+  }
   world.SetSink(nullptr);
   DisarmSwept(rule);
   RETURN_IF_ERROR(stop.status());

@@ -3,6 +3,7 @@
 
 #include "server/scenario/steps.h"
 
+#include "server/kernel/choice.h"
 #include "server/kernel/errno.h"
 #include "server/kernel/signal.h"
 #include "server/mm/fork.h"
@@ -198,9 +199,18 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
       co_await AwaitSignal(step);
     }
     Machine::Of(world)->OnStepBegin(program, step);
-    for (uint64_t i = 0; i < step->repeat; ++i) {
+    for (uint64_t i = 1;; ++i) {
       outcome.rc = co_await RunOnce(program, step, &outcome);
+      if (!step->storm) {
+        kernel::Current()->progress += 1;
+      }
+      const bool more = i < step->repeat;
+      if (step->storm ? !co_await kernel::Again(more, StepKindName(step->kind))
+                      : !more) {
+        break;
+      }
     }
+    kernel::Current()->progress += 1;
     if (IsCall(step->kind)) {
       co_await kernel::get_signal();
     }

@@ -59,12 +59,18 @@ Task<int> Unregister(const StepSpec* step, StepOutcome* outcome) {
   if (mm == nullptr || (!registered && !step->unchecked)) {
     co_return -ENOENT;
   }
+  if (step->flag) {
+    co_await kernel::down_write(&mm->mmap_sem, "munmap");
+  }
   const bool stop_first =
       !CurrentProtocol().unregister_releases && IsScripted(dev);
   if (stop_first) {
     co_await device::device_stop(dev);
   }
   const int rc = co_await notifier::Unregister(CurrentProtocol(), &dev->mn, mm);
+  if (step->flag) {
+    co_await kernel::up_write(&mm->mmap_sem, "munmap");
+  }
   NoteScan(outcome);
   if (rc != 0 && stop_first) {
     device::device_restart(dev);
@@ -79,6 +85,12 @@ mm_struct* MmOfDevice(const Program* program, const StepSpec* step) {
   }
   mm_struct* mm = step->dev->mn.mm;
   return mm != nullptr || step->mm == nullptr ? mm : MmOf(step->mm);
+}
+
+// Whether what the task looks for on the device's behalf is where it looks.
+bool IsOfItsMm(const Program* program, const StepSpec* step) {
+  const mm_struct* mm = step->dev->mn.mm;
+  return mm == nullptr || MmOfDevice(program, step) == mm;
 }
 
 Task<int> LookUp(const Program* program, const StepSpec* step,
@@ -170,7 +182,9 @@ Task<int> RunDriverStep(Program* program, const StepSpec* step,
       rc = co_await device::device_access(step->dev, step->start, step->flag);
       break;
     case StepKind::kDrop:
-      co_await device::drop(step->dev, step->start, step->end);
+      if (IsOfItsMm(program, step)) {
+        co_await device::drop(step->dev, step->start, step->end);
+      }
       break;
     case StepKind::kFree:
       co_await Free(step);

@@ -181,6 +181,13 @@ v1::Violation ToProto(const Machine& machine,
   for (const std::string& number : check::CatalogueOf(violation)) {
     out.add_catalogue(number);
   }
+  if (violation.cause == trace::Cause::kGoesRound) {
+    v1::Violation::Loop& loop = *out.mutable_loop();
+    loop.set_step_count(static_cast<int64_t>(violation.a));
+    loop.set_round_count(static_cast<int64_t>(violation.b));
+    loop.set_begin_step(
+        static_cast<int64_t>(violation.step - violation.a * violation.b + 1));
+  }
   out.set_forced(violation.forced != 0);
   if (violation.forced != 0) {
     AddRevokedPins(machine, &out);

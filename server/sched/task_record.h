@@ -96,6 +96,7 @@ struct TaskRecord {
   trace::Cell<int64_t> live_allocations;  // made and not freed by this task
   trace::Cell<uint64_t> faults_fired;     // rules that acted on this task
   trace::Cell<uint64_t> scope;      // number of the scripted call it is in
+  trace::Cell<uint64_t> progress;   // grows with each call it gets through
   trace::Cell<uint32_t> operation;  // of that call, numbered above; 0: none
   trace::Cell<uint32_t> client;     // whose calls it runs; 0: nobody's
 

@@ -219,14 +219,22 @@ class World : private faults::DecisionSource {
   }
 
   // Executes one step of a runnable task. `answer`: which alternative it takes,
-  // below alternatives(slot).
+  // below possible(slot).
   void Step(int slot, uint8_t answer = 0);
   void Step(Decision decision) { Step(decision.task, decision.answer); }
   // How many ways the task's next step can go: 1 unless it is a choice.
   int alternatives(int slot) const {
     const TaskRecord& task = state_->tasks[slot];
     return task.op_kind == trace::OpKind::kChoice
-               ? static_cast<int>(task.op_arg)
+               ? static_cast<int>(task.op_arg & 0xff)
+               : 1;
+  }
+  // The same, with those that nobody takes unless he is told to
+  // (kernel::Again).
+  int possible(int slot) const {
+    const TaskRecord& task = state_->tasks[slot];
+    return task.op_kind == trace::OpKind::kChoice
+               ? static_cast<int>((task.op_arg & 0xff) + (task.op_arg >> 8))
                : 1;
   }
   // Inside a step: the alternative that was decided.

@@ -25,8 +25,9 @@ RunStop World::Run(Strategy* strategy, uint64_t max_steps) {
     const bool several = (ready & (ready - 1)) != 0;
     const int slot =
         several ? strategy->Pick(*this, ready) : std::countr_zero(ready);
-    const int ways = alternatives(slot);
-    Step(slot, ways == 1 ? 0 : strategy->Answer(*this, slot, ways));
+    Step(slot, possible(slot) == 1
+                   ? 0
+                   : strategy->Answer(*this, slot, alternatives(slot)));
     if (stop_requested_) {
       return RunStop::kAtPoint;
     }

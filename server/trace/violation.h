@@ -88,7 +88,7 @@ enum class Cause : uint8_t {
   kPteChangedUnannounced,    // obj: mm; a: address
   kWaitCycle,                // a: tasks in the cycle, as a mask
   kBlockedForEver,           // a: tasks, as a mask
-  kStepBudget,               // ran out of steps without an end
+  kGoesRound,                // obj: what it is at; a: loop's steps; b: rounds
   kErrorNotSpecified,        // a: rc
   kRegisteredAfterError,     // obj: notifier
   kStateChangedByError,      // obj: mm; a: rc

@@ -6,22 +6,26 @@
 // Runs scenarios under random schedules and keeps, for every word of simulated
 // memory, who touched it last. Two steps of different tasks that touch a word,
 // one of them writing, must be ordered by what their ops say; else an engine
-// that prunes by ops may never try the other order. Needs a build with
-// MMFAULT_TRACE_ACCESS.
+// that prunes by ops may never try the other order.
 //
-//   access_check [--schedules N] SCENARIO...
+//   access_check [--schedules N] SCENARIO|DIRECTORY...
+//
+// MMFAULT_ACCESS_BREAK: aborts at the first finding whose line has this in it,
+// for a debugger.
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "server/explore/footprint.h"
 #include "server/explore/search_stack.h"
@@ -171,13 +175,9 @@ void AccessCheck::TakeStep(int task) {
   last_[task] = index;
   trace::AccessLog log;
   const uint64_t alive = world_.state().alive;
-#ifdef MMFAULT_TRACE_ACCESS
   trace::thread_access_log = &log;
-#endif
   world_.Step(task);
-#ifdef MMFAULT_TRACE_ACCESS
   trace::thread_access_log = nullptr;
-#endif
   const uint64_t spawned = world_.state().alive & ~alive;
   for (int i = 0; i < explore::kMaxSearchTasks; ++i) {
     if ((spawned >> i & 1) != 0) {
@@ -248,18 +248,25 @@ bool CheckFile(const std::string& file, int schedules,
 }  // namespace mmfault
 
 int main(int argc, char** argv) {
-#ifndef MMFAULT_TRACE_ACCESS
-  std::fprintf(stderr, "access_check: built without MMFAULT_TRACE_ACCESS\n");
-  return 125;
-#endif
   std::set<std::string> found;
+  std::vector<std::string> files;
   int schedules = 100;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--schedules") == 0 && i + 1 < argc) {
       schedules = std::atoi(argv[++i]);
-      continue;
+    } else if (!std::filesystem::is_directory(argv[i])) {
+      files.emplace_back(argv[i]);
+    } else {
+      for (const auto& entry : std::filesystem::directory_iterator(argv[i])) {
+        if (entry.path().extension() == ".textproto") {
+          files.push_back(entry.path());
+        }
+      }
     }
-    if (!mmfault::CheckFile(argv[i], schedules, &found)) {
+  }
+  std::sort(files.begin(), files.end());
+  for (const std::string& file : files) {
+    if (!mmfault::CheckFile(file, schedules, &found)) {
       return 64;
     }
   }

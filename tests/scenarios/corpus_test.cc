@@ -9,15 +9,13 @@
 // MMFAULT_CORPUS_SCHEDULES: schedules of a case, 1000 unless set. A bug that
 // they miss must be found by the search that its file names.
 // MMFAULT_CORPUS_TABLE: set to anything, prints a line per case.
-// MMFAULT_CORPUS_FILES: only files whose name begins so.
+
+#include "tests/scenarios/corpus.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,50 +27,9 @@
 namespace mmfault::scenario {
 namespace {
 
-namespace fs = std::filesystem;
-
 int64_t Schedules() {
   const char* text = std::getenv("MMFAULT_CORPUS_SCHEDULES");
   return text == nullptr ? 1000 : std::atoll(text);
-}
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-struct CorpusFile {
-  std::string stem;
-  v1::Scenario scenario;
-  std::vector<const notifier::Protocol*> protocols;
-
-  bool fixed() const { return stem.ends_with("_fixed"); }
-};
-
-bool IsWanted(const fs::path& path) {
-  const char* prefix = std::getenv("MMFAULT_CORPUS_FILES");
-  return path.extension() == ".textproto" &&
-         (prefix == nullptr || path.stem().string().starts_with(prefix));
-}
-
-std::vector<CorpusFile> Corpus() {
-  std::vector<CorpusFile> out;
-  for (const auto& entry : fs::directory_iterator(MMFAULT_CORPUS)) {
-    if (!IsWanted(entry.path())) {
-      continue;
-    }
-    auto scenario = ParseScenario(ReadFile(entry.path()), entry.path());
-    EXPECT_TRUE(scenario.ok()) << scenario.status().message();
-    auto protocols = ProtocolsOf(*scenario, {});
-    EXPECT_TRUE(protocols.ok()) << protocols.status().message();
-    out.push_back(
-        {entry.path().stem(), *std::move(scenario), *std::move(protocols)});
-  }
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.stem < b.stem; });
-  return out;
 }
 
 struct Score {
@@ -83,10 +40,6 @@ struct Score {
   int accused = 0;
   std::set<std::string> mutants;  // seen at work
 };
-
-bool IsViolation(v1::Verdict verdict) {
-  return verdict == v1::VIOLATED || verdict == v1::TOLERATED;
-}
 
 // Whether a checker that the file names has fired as it says.
 bool Found(const v1::CaseResult& result) {

@@ -87,6 +87,30 @@ TEST(StoryTest, StopsWhereItIsToldAndSaysWhoHoldsWhat) {
   EXPECT_THAT(RenderStory(Sample(), {}, view), HasSubstr("stopped at step 5"));
 }
 
+TEST(StoryTest, TellsALoopOnce) {
+  using E = v1::Event;
+  std::vector<E> events;
+  for (int64_t i = 0; i < 10; ++i) {
+    events.push_back(Step(2 * i + 1, "a", "spin", E::KIND_MEMORY, "read", "x"));
+    events.push_back(
+        Step(2 * i + 2, "b", "storm", E::KIND_MEMORY, "write", "x"));
+  }
+  v1::Violation violation;
+  violation.set_checker("no_livelock");
+  violation.set_step(20);
+  violation.mutable_loop()->set_begin_step(5);
+  violation.mutable_loop()->set_step_count(2);
+  violation.mutable_loop()->set_round_count(8);
+  const std::string text = RenderStory(events, {violation}, {});
+  EXPECT_THAT(text, HasSubstr("** no_livelock"));
+  EXPECT_THAT(text,
+              HasSubstr("steps 5 to 6 are a loop: it went round 8 times"));
+  EXPECT_EQ(text.find("      7  "), std::string::npos) << text;
+  StoryView full;
+  full.full = true;
+  EXPECT_THAT(RenderStory(events, {violation}, full), HasSubstr("     20  "));
+}
+
 TEST(StoryTest, ACapsuleIsATestOfItsOwn) {
   v1::Capsule capsule;
   capsule.mutable_scenario()->set_id("p46-leak");

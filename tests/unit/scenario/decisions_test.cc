@@ -25,6 +25,23 @@ TEST(DecisionsTest, ThereAndBack) {
   EXPECT_EQ(SwitchesOf(*ParseDecisions("0:12,1:3,1=1,0:2")), 2);
 }
 
+// What goes round is written once.
+TEST(DecisionsTest, ALoopAtTheEnd) {
+  const char* text = "0:4,(1:2,0:3,1=1)*100";
+  const auto schedule = ParseDecisions(text);
+  ASSERT_TRUE(schedule.ok()) << schedule.status().message();
+  EXPECT_EQ(schedule->size(), 604U);
+  EXPECT_EQ(DecisionsText(*schedule), text);
+  EXPECT_EQ(ParseDecisions("(1:2,0:3)*100")->size(), 500U);
+  EXPECT_EQ(DecisionsText(*ParseDecisions("(1:1,0:1)*3")),
+            "1:1,0:1,1:1,0:1,1:1,0:1");
+  for (const char* wrong :
+       {"()*3", "(0:1", "(0:1)", "(0:1)*", "(0:1)*0", "(0:1)*2,0:1",
+        "(0:1;1:1)*2", "(0:1000)*100000", "((0:1)*2)*2"}) {
+    EXPECT_FALSE(ParseDecisions(wrong).ok()) << wrong;
+  }
+}
+
 TEST(DecisionsTest, SaysWhereItIsMalformed) {
   const auto message = [](const char* text) {
     return std::string(ParseDecisions(text).status().message());
