@@ -8,6 +8,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "clients/cli/fault_flag.h"
 #include "clients/cli/scenario_files.h"
 
 namespace mmfault::cli {
@@ -53,6 +54,12 @@ bool FromScenario(const std::string& path, const std::string& text,
   for (const std::string& mutant : flags.mutants) {
     capsule->mutable_scenario()->add_mutants(mutant);
   }
+  for (const std::string& fault : flags.faults) {
+    if (!ParseFaultFlag(fault, capsule->mutable_scenario()->add_fault(),
+                        error)) {
+      return false;
+    }
+  }
   const int64_t budget = capsule->scenario().explore().step_budget();
   capsule->set_format_version(flags.decisions.empty() ? 1 : 2);
   capsule->set_protocol(flags.protocol);
@@ -76,7 +83,8 @@ bool ReadCapsule(const std::string& path, const ExecutionFlags& flags,
     return FromScenario(path, text, flags, capsule, error);
   }
   if (!flags.decisions.empty() || !flags.sweep.empty() ||
-      !flags.mutants.empty() || flags.seed != 0 || !flags.protocol.empty()) {
+      !flags.mutants.empty() || !flags.faults.empty() || flags.seed != 0 ||
+      !flags.protocol.empty()) {
     *error = path + " is a capsule, which says all that these options do";
     return false;
   }

@@ -20,6 +20,7 @@ struct ExecutionFlags {
   std::string decisions;
   std::string sweep;  // `K/HIT`; empty: none
   std::vector<std::string> mutants;
+  std::vector<std::string> faults;  // `POINT: TRIGGER`
   int64_t seed = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "clients/cli/event_text.h"
 
 #include "clients/cli/output.h"
+#include "server/report/wording.h"
 
 namespace mmfault::cli {
 namespace {
@@ -36,6 +37,9 @@ std::string ViolationText(const v1::Violation& violation) {
   if (violation.forced()) text += " (forced)";
   text += ": " + violation.explanation() + "\n";
   for (const v1::Event& event : violation.events()) text += EventLine(event);
+  for (const std::string& line : report::FaultLines(violation)) {
+    text += "  " + line + "\n";
+  }
   if (!violation.replay_line().empty()) {
     text += "  next: " + violation.replay_line() + "\n";
   }

@@ -181,6 +181,9 @@ void AddExecutionOptions(CLI::App& command, ReplayFlags& flags) {
                      "With a scenario: the sweep's hit, as K/HIT");
   command.add_option("--mutant", flags.execution.mutants,
                      "With a scenario: plants a mistake; may be repeated");
+  command.add_option("--fault", flags.execution.faults,
+                     "With a scenario: arms a rule, as 'POINT: TRIGGER'; may "
+                     "be repeated");
   command.add_flag("--full", flags.view.full, "Every step");
 }
 

@@ -13,6 +13,7 @@
 #include "clients/cli/capsule_dir.h"
 #include "clients/cli/driver_process.h"
 #include "clients/cli/exit_codes.h"
+#include "clients/cli/fault_flag.h"
 #include "clients/cli/interrupt.h"
 #include "clients/cli/output.h"
 #include "clients/cli/progress.h"
@@ -38,6 +39,7 @@ v1::RunOptions OptionsFrom(const RunFlags& flags, const Shard& shard) {
   for (const std::string& mutant : flags.mutants) options.add_mutants(mutant);
   options.set_seed(flags.seed);
   options.set_remote(flags.is_remote);
+  options.set_require_fired(flags.require_fired);
   options.mutable_client_wait()->set_seconds(kClientWaitSeconds);
   options.set_shard_index(shard.index);
   options.set_shard_count(shard.count);
@@ -231,6 +233,12 @@ bool RunScenarios(Context& context, const RunFlags& flags) {
     return context.FailInfrastructure(
         "the file of TEST_SHARD_STATUS_FILE cannot be written");
   }
+  v1::RunOptions options = OptionsFrom(flags, shard);
+  for (const std::string& fault : flags.faults) {
+    if (!ParseFaultFlag(fault, options.add_faults(), &error)) {
+      return context.FailUsage(error);
+    }
+  }
   client::Session* session = context.Connect(flags.is_remote);
   if (session == nullptr) return false;
 
@@ -241,7 +249,6 @@ bool RunScenarios(Context& context, const RunFlags& flags) {
   const auto on_case = [&](const v1::CaseResult& result) {
     PrintCase(context, flags, result, layout);
   };
-  v1::RunOptions options = OptionsFrom(flags, shard);
   v1::Run whole;
   for (const std::vector<ScenarioFile>& batch : Batches(flags, files)) {
     if (!RunFiles(context, *session, batch, options, flags.capsule_dir, on_case,

@@ -36,6 +36,8 @@ struct RunFlags {
   bool is_recheck = false;     // each case twice
   bool is_exhaustive = false;  // `explore`: goes on after what is expected
   bool is_remote = false;
+  bool require_fired = false;
+  std::vector<std::string> faults;  // `POINT: TRIGGER`
 };
 
 // Runs the scenarios, prints a line a case as it ends, writes the JUnit file

@@ -147,6 +147,10 @@ void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
                "Runs each case twice; not met when the event hashes differ");
   run.add_option("--mutant", flags.mutants,
                  "Plants a mistake in the protocol; may be repeated");
+  run.add_option("--fault", flags.faults,
+                 "Arms a rule, as 'POINT: TRIGGER'; may be repeated");
+  run.add_flag("--require-fired", flags.require_fired,
+               "A case with a rule that never acted is not met");
   run.add_option("--strategy", flags.strategy,
                  "random, pct, pos; or every interleaving: auto, dpor, dfs, "
                  "stateful, bounded");

@@ -113,6 +113,7 @@ absl::StatusOr<scenario::Story> TellCapsule(const PlannedCase& planned,
   options.sweep_hit = capsule.sweep_hit();
   options.step_budget = step_budget;
   options.all_remote = capsule.remote();
+  options.with_twin = true;
   options.answer = [&answers](scenario::Machine* machine) {
     return AnswerFromRecord(machine, answers);
   };

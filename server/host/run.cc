@@ -218,6 +218,8 @@ absl::StatusOr<v1::CaseResult> Run::ExecuteCase(const PlannedCase& planned) {
   options.max_violations = plan_.options.max_violations();
   options.bounds = plan_.bounds;
   options.crew = planned.remote ? nullptr : crew_.get();
+  options.extra_faults = planned.extra_faults;
+  options.require_fired = plan_.options.require_fired();
   options.progress = [this](int64_t done, int64_t total) {
     return Progress(done, total);
   };

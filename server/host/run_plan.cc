@@ -169,6 +169,7 @@ absl::Status Planner::ReadAckDeadline(const v1::Scenario& scenario) {
 absl::Status Planner::Add(v1::Scenario scenario, const std::string& file) {
   scenario.mutable_explore()->MergeFrom(plan_->options.explore());
   scenario.mutable_mutants()->MergeFrom(plan_->options.mutants());
+  scenario.mutable_fault()->MergeFrom(plan_->options.faults());
   RETURN_IF_ERROR(scenario::CheckScenario(scenario));
   RETURN_IF_ERROR(ReadAckDeadline(scenario));
   ASSIGN_OR_RETURN(
@@ -190,6 +191,7 @@ absl::Status Planner::Add(v1::Scenario scenario, const std::string& file) {
       scenario, file));
   PlannedCase planned;
   planned.file = file;
+  planned.extra_faults = plan_->options.faults_size();
   planned.seed = static_cast<uint64_t>(plan_->options.seed() != 0
                                            ? plan_->options.seed()
                                            : scenario.explore().seed());

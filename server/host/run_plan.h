@@ -29,13 +29,14 @@ namespace mmfault::host {
 
 // One scenario under one protocol.
 struct PlannedCase {
-  // With the run's own search settings and mutants merged in.
+  // With the run's own search settings, mutants and rules merged in.
   std::shared_ptr<const v1::Scenario> scenario;
   const notifier::Protocol* protocol = nullptr;
   std::string file;  // for replay lines; may be empty
   uint64_t seed = 1;
   int64_t step_budget = 0;
-  bool remote = false;  // some notifier of it is answered by a client
+  bool remote = false;   // some notifier of it is answered by a client
+  int extra_faults = 0;  // the last rules, which the run's options have
 };
 
 // A notifier that a client must bind before the run can start.

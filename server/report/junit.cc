@@ -62,6 +62,9 @@ std::string ViolationText(const v1::Violation& violation) {
             " " + event.function() + " " + event.object() + " " +
             event.detail() + "\n";
   }
+  for (const std::string& line : FaultLines(violation)) {
+    text += "  " + line + "\n";
+  }
   const std::string& replay = violation.replay_line();
   return replay.empty() ? text : text + "replay: " + replay + "\n";
 }
@@ -71,6 +74,12 @@ std::string ViolationsText(const v1::CaseResult& result) {
   for (const v1::Violation& violation : result.violations()) {
     text += ViolationText(violation);
   }
+  return text;
+}
+
+std::string IdleText(const v1::CaseResult& result) {
+  std::string text;
+  for (const std::string& line : IdleRules(result)) text += line + "\n";
   return text;
 }
 
@@ -95,7 +104,7 @@ void WriteCase(const v1::CaseResult& result, XmlWriter& xml) {
   WriteProperties(result, xml);
   const Standing standing = StandingOf(result);
   const std::string unmet = UnmetText(result);
-  const std::string violations = ViolationsText(result);
+  const std::string violations = ViolationsText(result) + IdleText(result);
   if (standing == Standing::kUnmet) {
     xml.Leaf("failure", {{"message", unmet}, {"type", "unmet"}},
              unmet + "\n" + violations);

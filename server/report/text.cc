@@ -53,6 +53,19 @@ std::string ReplayLines(const v1::CaseResult& result) {
     const std::string& line = violation.replay_line();
     if (line.empty() || !seen.insert(violation.checker()).second) continue;
     out += Indented(violation.checker() + ": " + line);
+    for (const std::string& fault : FaultLines(violation)) {
+      out += Indented("  " + fault);
+    }
+  }
+  return out;
+}
+
+std::string IdleLines(const v1::CaseResult& result) {
+  std::string out;
+  // Those that are required are told as what is not met.
+  const std::string unmet = UnmetText(result);
+  for (const std::string& line : IdleRules(result)) {
+    if (unmet.find(line) == std::string::npos) out += Indented(line);
   }
   return out;
 }
@@ -192,7 +205,8 @@ std::string RenderCase(const v1::CaseResult& result,
           VerdictText(result, kCheckersInRow));
   const std::string unmet = UnmetText(result);
   if (!unmet.empty()) text += Indented(unmet);
-  return text + ExploreLine(result) + SignalLine(result) + ReplayLines(result);
+  return text + IdleLines(result) + ExploreLine(result) + SignalLine(result) +
+         ReplayLines(result);
 }
 
 std::string RenderFooter(const v1::Run& run) {

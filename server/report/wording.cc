@@ -35,6 +35,70 @@ v1::Verdict ExpectedOf(const v1::CheckerResult& result) {
                                                       : result.expected();
 }
 
+bool IsIdle(const v1::RuleReport& rule) {
+  return rule.state() != v1::RuleReport::STATE_FIRED &&
+         rule.state() != v1::RuleReport::STATE_COUNTS;
+}
+
+std::string RuleName(const v1::RuleReport& rule) {
+  return (rule.sweep() != 0 ? "sweep " + std::to_string(rule.sweep()) + ", "
+                            : std::string("rule ")) +
+         rule.point() + ": " + rule.trigger();
+}
+
+std::string Decimal(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", number);
+  return text;
+}
+
+std::string IdleText(const v1::RuleReport& rule) {
+  const bool holds = rule.trigger().find("hold") != std::string::npos;
+  std::string text =
+      RuleName(rule) + (holds ? " was never reached: " : " never acted: ");
+  switch (rule.state()) {
+    case v1::RuleReport::STATE_NOT_PASSED:
+      return text + "nothing that it admits has passed the point";
+    case v1::RuleReport::STATE_NOT_DRAWN:
+      return text + "its probability gave it " +
+             Decimal(rule.expected_fire_count()) +
+             " times in all executions, so that what is expected of it is void";
+    default:
+      return text + "at most " + Grouped(rule.hit_count_max()) +
+             " passes in an execution, and it was due at none";
+  }
+}
+
+// Like `driver in mm_lock: signal_test m0`.
+std::string EventText(const v1::Event& event) {
+  std::string text =
+      event.task() + " in " + event.function() + ": " + event.detail();
+  if (!event.object().empty()) text += " " + event.object();
+  if (event.rc() != 0) text += " rc " + std::to_string(event.rc());
+  return text;
+}
+
+std::string DivergenceText(const v1::Divergence& divergence) {
+  const std::string without =
+      divergence.twin_violates()
+          ? "; without the faults the same promise is broken"
+          : "; without the faults the promise holds";
+  if (!divergence.differs()) {
+    return "the faults have changed nothing before it" + without;
+  }
+  std::string text = "first difference: ";
+  if (divergence.has_event()) {
+    text += "step " + std::to_string(divergence.event().step()) + ", " +
+            EventText(divergence.event());
+  } else {
+    text += "this execution is over";
+  }
+  text += divergence.has_twin_event()
+              ? " (without faults " + EventText(divergence.twin_event()) + ")"
+              : " (without faults the execution is over)";
+  return text + without;
+}
+
 }  // namespace
 
 bool IsRepeatable(const v1::CaseResult& result) {
@@ -49,6 +113,9 @@ Standing StandingOf(const v1::CaseResult& result) {
     if (!checker.met() && checker.verdict() != v1::INCONCLUSIVE) {
       return Standing::kUnmet;
     }
+  }
+  for (const v1::RuleReport& rule : result.rules()) {
+    if (rule.required() && IsIdle(rule)) return Standing::kUnmet;
   }
   // Something unexpected may have been reported without an entry of its own.
   return result.inconclusive_cause().empty() ? Standing::kUnmet
@@ -113,7 +180,38 @@ std::string UnmetText(const v1::CaseResult& result) {
     text += "not repeatable: event hash " + result.event_hash() +
             ", the second time " + result.recheck_event_hash();
   }
+  for (const v1::RuleReport& rule : result.rules()) {
+    if (!rule.required() || !IsIdle(rule)) continue;
+    text += (text.empty() ? "" : "\n") + IdleText(rule);
+  }
   return text;
+}
+
+std::vector<std::string> IdleRules(const v1::CaseResult& result) {
+  std::vector<std::string> lines;
+  for (const v1::RuleReport& rule : result.rules()) {
+    if (IsIdle(rule)) {
+      lines.push_back(IdleText(rule));
+    } else if (rule.expected_fire_count() > 0 &&
+               rule.expected_fire_count() < 1) {
+      lines.push_back(RuleName(rule) + " has acted, which was to be expected " +
+                      Decimal(rule.expected_fire_count()) + " times");
+    }
+  }
+  return lines;
+}
+
+std::vector<std::string> FaultLines(const v1::Violation& violation) {
+  std::vector<std::string> lines;
+  for (const v1::FiredFault& fault : violation.faults_fired()) {
+    lines.push_back("after the fault " + fault.point() + ": " +
+                    fault.trigger() + " on " + fault.task() + " at step " +
+                    std::to_string(fault.step()));
+  }
+  if (violation.has_divergence()) {
+    lines.push_back(DivergenceText(violation.divergence()));
+  }
+  return lines;
 }
 
 std::string Grouped(int64_t number) {

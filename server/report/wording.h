@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "mmfault/v1/run_service.pb.h"
 
@@ -34,8 +35,16 @@ std::string StandingWord(Standing standing);
 std::string VerdictText(const v1::CaseResult& result, int checker_max = 0);
 
 // Why a case is not met, one line a checker: `no_use_after_free: VIOLATED,
-// expected HOLDS`. Empty when it is met.
+// expected HOLDS`, and one a rule that was to act. Empty when it is met.
 std::string UnmetText(const v1::CaseResult& result);
+
+// Rules that never acted, a line each, and why: what they were to show was not
+// tested. So was nothing by one that was unlikely to act at all.
+std::vector<std::string> IdleRules(const v1::CaseResult& result);
+
+// The faults that had acted before a violation, a line each, and where the
+// execution leaves its fault-free twin. Empty when there were none.
+std::vector<std::string> FaultLines(const v1::Violation& violation);
 
 // 1234567 as `1,234,567`.
 std::string Grouped(int64_t number);

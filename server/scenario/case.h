@@ -49,6 +49,12 @@ class Case : public MachineListener {
   absl::StatusOr<bool> RunOnce(const Execution& execution,
                                trace::EventSink* sink);
 
+  // Says how the violation's execution, told in `events`, differs from the one
+  // that makes the same decisions with all rules off. Nothing where no fault
+  // had acted, or where somebody outside answers.
+  absl::Status AddDivergence(const std::vector<trace::Event>& events,
+                             v1::Violation* violation);
+
   // Back to before the first step.
   void Rewind() { machine_->world().Restore(start_); }
 
@@ -149,6 +155,8 @@ class Case : public MachineListener {
   absl::Status KeepViolations(const Execution& execution,
                               const std::vector<trace::Violation>& fresh);
   std::string ReplayLine(const Execution& execution) const;
+  std::string ExtraOptions(bool with_mutants) const;
+  absl::StatusOr<Case*> Twin();
   int64_t Schedules() const;
   int64_t StepBudget() const;
   // Now and then: tells of progress and asks whether to go on.
@@ -163,6 +171,8 @@ class Case : public MachineListener {
   std::unique_ptr<Machine> machine_;
   sched::World::Snapshot start_;
   uint64_t start_step_ = 0;
+  std::vector<uint32_t> rules_;      // ids of the scenario's
+  std::vector<int64_t> sweep_hits_;  // that acted, by sweep
   v1::CaseResult result_;
   std::vector<const v1::Expect*> expectations_;
   Findings sum_;
@@ -179,6 +189,13 @@ class Case : public MachineListener {
   explore::Outside outside_;     // exhaustive searches
   absl::Status outside_status_;  // why they could not go on
   uint64_t length_ = 0;          // steps of an execution, as measured; pct
+  // The same without rules, made when it is first asked for.
+  struct FaultFree {
+    v1::Scenario scenario;
+    CaseOptions options;
+    std::unique_ptr<Case> made;
+  };
+  std::unique_ptr<FaultFree> twin_;
 };
 
 }  // namespace mmfault::scenario

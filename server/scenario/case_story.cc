@@ -57,6 +57,22 @@ int Case::PreemptionsOf(const Execution& execution) {
   return strategy.preemptions();
 }
 
+// What makes the scenario's file this case's scenario.
+std::string Case::ExtraOptions(bool with_mutants) const {
+  std::string text;
+  if (with_mutants) {
+    for (const std::string& mutant : scenario_.mutants()) {
+      text += " --mutant " + mutant;
+    }
+  }
+  const int count = scenario_.fault_size();
+  for (int i = count - options_.extra_faults; i < count; ++i) {
+    const v1::FaultRule& rule = scenario_.fault(i);
+    text += " --fault '" + rule.point() + ": " + rule.trigger() + "'";
+  }
+  return text;
+}
+
 std::string Case::ReplayLine(const Execution& execution) const {
   const std::string file =
       options_.file.empty() ? scenario_.id() : options_.file;
@@ -66,13 +82,10 @@ std::string Case::ReplayLine(const Execution& execution) const {
   if (execution.schedule != nullptr && has_outside_) {
     // What they answered is in the capsule; a line can only search again.
     return "mmfault explore" + of + " --strategy " + strategy +
-           (options_.all_remote ? " --remote" : "");
+           ExtraOptions(false) + (options_.all_remote ? " --remote" : "");
   }
   if (execution.schedule != nullptr) {
-    std::string line = "mmfault replay" + of;
-    for (const std::string& mutant : scenario_.mutants()) {
-      line += " --mutant " + mutant;
-    }
+    std::string line = "mmfault replay" + of + ExtraOptions(true);
     if (execution.swept != nullptr) {
       line += " --sweep " + std::to_string(sweep_) + "/" +
               std::to_string(execution.hit);
@@ -84,7 +97,9 @@ std::string Case::ReplayLine(const Execution& execution) const {
   if (!strategy.empty() && strategy != "random") {
     line += " --strategy " + strategy;
   }
-  return line + (options_.all_remote ? " --remote" : "");
+  // Mutants of a run are in its command; a sweep's are nowhere else.
+  return line + ExtraOptions(options_.extra_faults != 0) +
+         (options_.all_remote ? " --remote" : "");
 }
 
 // The first of each checker, as long as there is room.
@@ -130,6 +145,7 @@ absl::Status Case::KeepViolations(const Execution& execution,
     *out = ToProto(*machine_, violation);
     out->set_replay_line(ReplayLine(execution));
     AddEvents(*machine_, story, violation, out);
+    RETURN_IF_ERROR(AddDivergence(story.events, out));
     out->set_index(result_.violations_size() - 1);
     out->set_schedule_seed(static_cast<int64_t>(execution.seed));
     if (execution.schedule != nullptr) {
@@ -173,7 +189,11 @@ absl::StatusOr<Story> TellStory(const v1::Scenario& scenario,
   }
   for (const trace::Violation& violation : made->machine().Violations()) {
     story.violations.push_back(ToProto(made->machine(), violation));
-    AddEvents(made->machine(), sink, violation, &story.violations.back());
+    v1::Violation& told = story.violations.back();
+    AddEvents(made->machine(), sink, violation, &told);
+    if (story_options.with_twin) {
+      RETURN_IF_ERROR(made->AddDivergence(sink.events, &told));
+    }
   }
   story.event_hash = HashText(made->machine().world().event_hash());
   story.schedule = ScheduleOf(sink.events, made->start_step());

@@ -54,6 +54,7 @@ void Findings::Add(Findings part, int64_t most) {
   AddSearch(part.search, &search);
   coverage.Add(part.coverage);
   points |= part.points;
+  rules.Add(part.rules);
 }
 
 }  // namespace mmfault::scenario

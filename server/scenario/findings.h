@@ -23,6 +23,7 @@
 #include "server/explore/coverage.h"
 #include "server/explore/search.h"
 #include "server/scenario/program.h"
+#include "server/scenario/rule_tally.h"
 #include "server/scenario/verdict.h"
 #include "server/trace/violation.h"
 
@@ -66,6 +67,7 @@ struct Findings {
   explore::SearchResult search;
   explore::Coverage coverage;
   std::bitset<faults::kPointCount> points;
+  RuleTally rules;
   absl::Status status;  // why an execution could not be
 };
 

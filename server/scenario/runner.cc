@@ -85,6 +85,10 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
   RETURN_IF_ERROR(CheckReserved(*made->machine_));
   RETURN_IF_ERROR(SetUp(made->machine_.get(), WithSignals(scenario),
                         options.bounds, options.all_remote));
+  // Nothing else was armed.
+  for (const auto& [id, rule] : made->machine_->world().faults().rules()) {
+    made->rules_.push_back(id);
+  }
   made->machine_->SetListener(made.get());
   made->machine_->SetStopAtCallbacks(true);
   made->machine_->SetScriptedDrivers(true);
@@ -260,6 +264,7 @@ absl::Status Case::Note(const Execution& execution, bool cut) {
     found_->event_hash = base::HashStep(found_->event_hash, hash);
   }
   found_->schedule_count += 1;
+  found_->rules.Note(machine_->world(), rules_, options_.extra_faults);
   if (execution.schedule != nullptr || options_.terminal_states != nullptr) {
     found_->terminal_states.insert(TerminalState());
   }
@@ -360,6 +365,7 @@ absl::Status Case::RunSweeps() {
     }
     group.swept = &sweep.fault();
     bool fired = true;
+    int64_t fired_hits = 0;
     for (group.hit = 1; fired && !cancelled_; ++group.hit) {
       if (group.hit > last) {
         result_.set_inconclusive_cause("a sweep was cut at hit " +
@@ -370,8 +376,10 @@ absl::Status Case::RunSweeps() {
       fired = sum_.fired;
       if (fired) {
         result_.set_sweep_hit_count(result_.sweep_hit_count() + 1);
+        ++fired_hits;
       }
     }
+    sweep_hits_.push_back(fired_hits);
   }
   return absl::OkStatus();
 }
@@ -420,6 +428,13 @@ absl::StatusOr<v1::CaseResult> Case::Run() {
                                               : RunSweeps());
   }
   Judge(scenario_, protocol_, applicable, sum_.tally, &result_);
+  if (applicable) {
+    FillRules(scenario_, machine_->world(), rules_, sum_.rules, sweep_hits_,
+              &result_);
+    if (options_.require_fired) {
+      RequireFired(&result_);
+    }
+  }
   FillResult();
   return std::move(result_);
 }
@@ -443,6 +458,9 @@ void Case::FillResult() {
     out->set_operation(key.first);
     out->set_rc(key.second);
     out->set_count(count);
+  }
+  if (options_.fired != nullptr) {
+    *options_.fired = sum_.rules.newest;
   }
   result_.set_event_hash(HashText(sum_.event_hash));
   if (options_.terminal_states != nullptr) {

@@ -31,6 +31,7 @@
 #include "server/scenario/compile.h"
 #include "server/scenario/crew.h"
 #include "server/scenario/machine.h"
+#include "server/scenario/rule_tally.h"
 #include "server/trace/event.h"
 
 namespace mmfault::scenario {
@@ -83,6 +84,13 @@ struct CaseOptions {
   // Called right after the schedule that shows a violation, before the next
   // one begins, for each that is kept.
   std::function<void(const v1::Violation& violation)> on_violation;
+  // The last so many of the scenario's rules are not in its file: replay lines
+  // say them.
+  int extra_faults = 0;
+  // A case with a rule that never acted is not met.
+  bool require_fired = false;
+  // Not null: in how many executions the extra ones acted.
+  FiredCounts* fired = nullptr;
   // Not null: takes a hash of what an observer can tell of each end.
   std::set<uint64_t>* terminal_states = nullptr;
   // Share the executions; null: this thread does them all. The result is the
@@ -114,6 +122,8 @@ struct StoryOptions {
   int64_t sweep_hit = 0;
   int64_t step_budget = 0;  // as in CaseOptions
   bool all_remote = false;
+  // Violations say where the execution leaves its fault-free twin.
+  bool with_twin = false;
   AnswerFn answer;
   // As in CaseOptions; null where answers are a record.
   std::function<absl::Status(Machine* machine, uint64_t seed)> on_reset;

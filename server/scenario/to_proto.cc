@@ -81,14 +81,17 @@ void AddRevokedPins(const Machine& machine, v1::Violation* out) {
 }
 
 // Those that had acted by that step.
-void AddFiredRules(const sched::World& world, uint64_t step,
-                   v1::Violation* out) {
+void AddFiredRules(const Machine& machine, uint64_t step, v1::Violation* out) {
+  const sched::World& world = machine.world();
   for (const sched::FiredRule& fired : world.state().fired_rules) {
     const faults::Rule* rule =
         fired.rule == 0 ? nullptr : world.faults().FindAny(fired.rule);
     if (rule != nullptr && fired.step <= step) {
-      out->add_faults_fired(std::string(faults::InfoOf(rule->point).name) +
-                            ": " + faults::PrintTrigger({rule->terms}));
+      v1::FiredFault* fault = out->add_faults_fired();
+      fault->set_point(std::string(faults::InfoOf(rule->point).name));
+      fault->set_trigger(faults::PrintTrigger({rule->terms}));
+      fault->set_task(machine.NameOf(fired.task));
+      fault->set_step(static_cast<int64_t>(fired.step));
     }
   }
 }
@@ -198,7 +201,7 @@ v1::Violation ToProto(const Machine& machine,
   if (violation.by.type() != trace::ObjType::kNone) {
     out.add_objects(name(violation.by));
   }
-  AddFiredRules(machine.world(), violation.step, &out);
+  AddFiredRules(machine, violation.step, &out);
   return out;
 }
 

@@ -367,10 +367,12 @@ void World::NoteFired(uint32_t rule) {
     --count;
     for (size_t i = 0; i < count; ++i) {
       fired[i].rule = fired[i + 1].rule.get();
+      fired[i].task = fired[i + 1].task.get();
       fired[i].step = fired[i + 1].step.get();
     }
   }
   fired[count].rule = rule;
+  fired[count].task = current()->object.id;
   fired[count].step = state_->step_count.get();
 }
 

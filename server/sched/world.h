@@ -77,6 +77,7 @@ inline constexpr int kMaxViolations = 16;
 // A fault rule that has acted, for the violations that come after it.
 struct FiredRule {
   trace::Cell<uint32_t> rule;  // its id in the registry; 0: none
+  trace::Cell<uint32_t> task;  // whose pass it was: an object id
   trace::Cell<uint64_t> step;  // of the first time
 };
 inline constexpr int kMaxFiredRules = 16;

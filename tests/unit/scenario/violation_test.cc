@@ -8,6 +8,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "faults/points.h"
 #include "server/notifier/protocols.h"
 #include "server/scenario/runner.h"
 
@@ -15,7 +19,6 @@ namespace mmfault::scenario {
 namespace {
 
 using ::testing::Contains;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -126,8 +129,13 @@ TEST(ViolationTest, NamesTheFaultsThatHadActed) {
     expect { checker: "errors_as_specified" verdict: VIOLATED }
   )pb");
   ASSERT_EQ(result.violations_size(), 1);
-  EXPECT_THAT(result.violations(0).faults_fired(),
-              ElementsAre("notifier/mm_lock/vma: 1*signal(SIGUSR1)"));
+  ASSERT_EQ(result.violations(0).faults_fired_size(), 1);
+  const v1::FiredFault& fired = result.violations(0).faults_fired(0);
+  EXPECT_EQ(fired.point(), "notifier/mm_lock/vma");
+  EXPECT_EQ(fired.trigger(), "1*signal(SIGUSR1)");
+  EXPECT_EQ(fired.task(), "driver");
+  EXPECT_GT(fired.step(), 0);
+  EXPECT_LE(fired.step(), result.violations(0).step());
 }
 
 TEST(ViolationTest, NamesTheSweptFault) {
@@ -145,9 +153,178 @@ TEST(ViolationTest, NamesTheSweptFault) {
     expect { checker: "errors_as_specified" verdict: VIOLATED }
   )pb");
   ASSERT_GE(result.violations_size(), 1);
-  EXPECT_THAT(
-      result.violations(0).faults_fired(),
-      ElementsAre(HasSubstr("notifier/mm_lock/vma: when=1 signal(SIGUSR1)")));
+  ASSERT_EQ(result.violations(0).faults_fired_size(), 1);
+  EXPECT_EQ(result.violations(0).faults_fired(0).trigger(),
+            "when=1 signal(SIGUSR1)");
+}
+
+// The signal makes the registration fail: without it, nothing is broken.
+TEST(DivergenceTest, AFaultThatIsTheCause) {
+  const v1::CaseResult result = RunText(R"pb(
+    task {
+      id: "driver"
+      mm: "m0"
+      signals { handled: 10 }
+      step {
+        register { notifier: "n0" }
+        expect_rc: 0
+      }
+    }
+    fault { point: "notifier/mm_lock/vma" trigger: "1*signal(10)" }
+    expect { checker: "errors_as_specified" verdict: VIOLATED }
+  )pb");
+  ASSERT_EQ(result.violations_size(), 1);
+  const v1::Violation& violation = result.violations(0);
+  ASSERT_TRUE(violation.has_divergence());
+  EXPECT_TRUE(violation.divergence().differs());
+  EXPECT_FALSE(violation.divergence().twin_violates());
+  EXPECT_GE(violation.divergence().event().step(),
+            violation.faults_fired(0).step());
+  EXPECT_LE(violation.divergence().event().step(), violation.step());
+  EXPECT_EQ(violation.divergence().event().task(), "driver");
+  EXPECT_TRUE(violation.divergence().has_twin_event());
+}
+
+// The capability is lost, nobody asks for it, and the device is deaf anyway.
+TEST(DivergenceTest, AFaultThatChangesNothing) {
+  const v1::CaseResult result = RunText(R"pb(
+    notifier {
+      id: "deaf"
+      modelled { forgets_invalidate: true }
+    }
+    task {
+      id: "driver"
+      mm: "m0"
+      step { register { notifier: "deaf" } }
+      step { establish { notifier: "deaf" address: 0x10000 } }
+      step { madvise { range { start: 0x10000 end: 0x12000 } } }
+    }
+    fault { point: "notifier/register/enter" trigger: "1*drop_capability" }
+    expect { checker: "no_stale_secondary_mapping" verdict: VIOLATED }
+  )pb");
+  ASSERT_EQ(result.violations_size(), 1);
+  const v1::Violation& violation = result.violations(0);
+  EXPECT_EQ(violation.faults_fired_size(), 1);
+  ASSERT_TRUE(violation.has_divergence());
+  EXPECT_FALSE(violation.divergence().differs());
+  EXPECT_TRUE(violation.divergence().twin_violates());
+}
+
+// A yield is a step that the twin has not; it alone is no difference.
+TEST(DivergenceTest, AStopAtAPointIsNoDifference) {
+  const v1::CaseResult result = RunText(R"pb(
+    notifier {
+      id: "deaf"
+      modelled { forgets_invalidate: true }
+    }
+    task {
+      id: "driver"
+      mm: "m0"
+      step { register { notifier: "deaf" } }
+      step { establish { notifier: "deaf" address: 0x10000 } }
+      step { madvise { range { start: 0x10000 end: 0x12000 } } }
+    }
+    fault { point: "notifier/register/enter" trigger: "1*yield(3)" }
+    expect { checker: "no_stale_secondary_mapping" verdict: VIOLATED }
+  )pb");
+  ASSERT_EQ(result.violations_size(), 1);
+  EXPECT_EQ(result.violations(0).faults_fired_size(), 1);
+  EXPECT_FALSE(result.violations(0).divergence().differs());
+}
+
+TEST(DivergenceTest, NoFaultNoDivergence) {
+  const v1::CaseResult result = RunText(R"pb(
+    notifier {
+      id: "deaf"
+      modelled { forgets_invalidate: true }
+    }
+    task {
+      id: "driver"
+      mm: "m0"
+      step { register { notifier: "deaf" } }
+      step { establish { notifier: "deaf" address: 0x10000 } }
+      step { madvise { range { start: 0x10000 end: 0x12000 } } }
+    }
+    expect { checker: "no_stale_secondary_mapping" verdict: VIOLATED }
+  )pb");
+  ASSERT_EQ(result.violations_size(), 1);
+  EXPECT_FALSE(result.violations(0).has_divergence());
+}
+
+constexpr char kRegisters[] = R"pb(
+  task {
+    id: "driver"
+    mm: "m0"
+    step { register { notifier: "n0" } }
+    step { unregister { notifier: "n0" } }
+  }
+)pb";
+
+// What became of each rule, whatever the verdicts.
+TEST(RuleReportTest, SaysWhyARuleNeverActed) {
+  const v1::CaseResult result = RunText(std::string(kRegisters) + R"pb(
+    fault { point: "notifier/register/enter" trigger: "yield" }
+    fault { point: "mm/exit_mmap/enter" trigger: "1*hold" task: "driver" }
+    fault { point: "notifier/release/unlinked" trigger: "1*hold" }
+    fault { point: "notifier/unregister/enter" trigger: "when=2 yield" }
+    fault { point: "notifier/register/linked" trigger: "0%signal(9)" }
+    fault { point: "notifier/register/linked" trigger: "0.1%signal(9)" }
+    fault { point: "notifier/mm_lock/enter" trigger: "off" }
+    expect { checker: "no_use_after_free" verdict: HOLDS }
+  )pb");
+  std::vector<v1::RuleReport::State> states;
+  for (const v1::RuleReport& rule : result.rules()) {
+    states.push_back(rule.state());
+  }
+  EXPECT_EQ(states, (std::vector<v1::RuleReport::State>{
+                        v1::RuleReport::STATE_FIRED,
+                        v1::RuleReport::STATE_FIRED,
+                        v1::RuleReport::STATE_NOT_PASSED,
+                        v1::RuleReport::STATE_NOT_DUE,
+                        v1::RuleReport::STATE_NOT_DRAWN,
+                        v1::RuleReport::STATE_NOT_DRAWN,
+                        v1::RuleReport::STATE_COUNTS,
+                    }));
+  EXPECT_EQ(result.rules(0).fired_schedule_count(), 50);
+  // One draw in each of 50 executions.
+  EXPECT_NEAR(result.rules(5).expected_fire_count(), 0.05, 1e-9);
+  EXPECT_TRUE(result.met());
+}
+
+TEST(RuleReportTest, ARuleThatIsRequiredAndNeverActsIsNotMet) {
+  for (const bool required : {false, true}) {
+    for (const char* trigger : {"yield", "when=2 yield"}) {
+      const auto scenario =
+          ParseScenario(std::string(kMm) + kRegisters +
+                            R"pb(fault { point: "notifier/register/enter")pb" +
+                            "trigger: \"" + trigger + "\" }",
+                        "test.textproto");
+      ASSERT_TRUE(scenario.ok()) << scenario.status().message();
+      CaseOptions options;
+      options.schedule_count = 5;
+      options.require_fired = required;
+      const auto result =
+          RunCase(*scenario, *notifier::FindProtocol("6.1"), options);
+      ASSERT_TRUE(result.ok());
+      EXPECT_EQ(result->met(), !required || std::string(trigger) == "yield");
+    }
+  }
+}
+
+// Off is off: one hash, with a rule at 0 %, one that only counts, and none.
+TEST(RuleReportTest, ARuleThatCannotActChangesNoEvent) {
+  const std::string bare = RunText(kRegisters).event_hash();
+  for (const char* trigger :
+       {"0%signal(9)", "off", "when=1000 teardown(force)", "0%hold"}) {
+    std::string rules;
+    for (const faults::PointInfo& info : faults::AllPoints()) {
+      if (std::string(trigger) != "0%hold" || faults::CanStop(info.point)) {
+        rules += "fault { point: \"" + std::string(info.name) +
+                 "\" trigger: \"" + trigger + "\" }";
+      }
+    }
+    EXPECT_EQ(RunText(kRegisters + rules).event_hash(), bare) << trigger;
+  }
 }
 
 TEST(ViolationTest, StaleMappingNamesItsNotifier) {
