@@ -17,6 +17,7 @@ void AddCommands(CLI::App& app, Context& context) {
   app.fallthrough();
   AddRunCommands(app, context);
   AddExploreCommand(app, context);
+  AddSweepCommands(app, context);
   AddReplayCommand(app, context);
   AddMinimizeCommand(app, context);
   AddInitCommand(app, context);

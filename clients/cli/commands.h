@@ -15,6 +15,7 @@ namespace mmfault::cli {
 
 void AddRunCommands(CLI::App& app, Context& context);
 void AddExploreCommand(CLI::App& app, Context& context);
+void AddSweepCommands(CLI::App& app, Context& context);
 void AddReplayCommand(CLI::App& app, Context& context);
 void AddMinimizeCommand(CLI::App& app, Context& context);
 void AddInitCommand(CLI::App& app, Context& context);

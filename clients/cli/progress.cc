@@ -50,8 +50,12 @@ std::string ProgressLine(const v1::WatchRunResponse& progress) {
 Progress::Progress() : is_terminal_(isatty(STDERR_FILENO) != 0) {}
 
 void Progress::Show(const v1::WatchRunResponse& progress) {
+  if (is_terminal_) ShowText(ProgressLine(progress));
+}
+
+void Progress::ShowText(const std::string& text) {
   if (!is_terminal_) return;
-  std::fprintf(stderr, "\r\033[K%s", ProgressLine(progress).c_str());
+  std::fprintf(stderr, "\r\033[K%s", text.c_str());
   std::fflush(stderr);
   is_shown_ = true;
 }

@@ -22,6 +22,8 @@ class Progress {
   ~Progress() { Clear(); }
 
   void Show(const v1::WatchRunResponse& progress);
+  // The same with a text of the caller's.
+  void ShowText(const std::string& text);
   // Takes the line away; needed before anything else is printed.
   void Clear();
 

@@ -10,6 +10,7 @@
 #include "server/api/error_status.h"
 #include "server/api/paging.h"
 #include "server/api/run_streams.h"
+#include "server/api/sweep_stream.h"
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/report/junit.h"
@@ -166,6 +167,11 @@ grpc::ServerUnaryReactor* RunService::GetReport(
     grpc::CallbackServerContext* context, const v1::GetReportRequest* request,
     v1::GetReportResponse* response) {
   return Finish(context, Report(*request, response));
+}
+
+grpc::ServerWriteReactor<v1::SweepResponse>* RunService::Sweep(
+    grpc::CallbackServerContext* /*context*/, const v1::SweepRequest* request) {
+  return SweepStream(runs_.get(), *request);
 }
 
 }  // namespace mmfault::api

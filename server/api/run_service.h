@@ -45,6 +45,9 @@ class RunService final : public v1::RunService::CallbackService {
   grpc::ServerUnaryReactor* GetReport(grpc::CallbackServerContext* context,
                                       const v1::GetReportRequest* request,
                                       v1::GetReportResponse* response) override;
+  grpc::ServerWriteReactor<v1::SweepResponse>* Sweep(
+      grpc::CallbackServerContext* context,
+      const v1::SweepRequest* request) override;
 
  private:
   absl::Status List(const v1::ListRunsRequest& request,

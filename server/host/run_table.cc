@@ -13,18 +13,11 @@
 namespace mmfault::host {
 namespace {
 
-// What one world of a run may hold.
-scenario::Bounds BoundsOf(const Limits& limits) {
-  return {.max_mms = limits.max_mms_per_world,
-          .max_vmas = limits.max_vmas_per_mm,
-          .max_tasks = limits.max_tasks_per_world,
-          .max_notifiers = limits.max_notifiers_per_world,
-          .may_crash = limits.allow_crash};
-}
-
 constexpr int kBackgroundThreads = 1;
 // Stories and creations that wait for their turn.
 constexpr int64_t kMaxBackground = 256;
+// Sweeps, under way and waiting.
+constexpr int64_t kMaxLongWork = 64;
 
 absl::Status Draining() {
   base::ErrorFacts facts;
@@ -58,7 +51,7 @@ absl::StatusOr<v1::CreateRunResponse> RunTable::Create(
     const std::lock_guard<std::mutex> table_lock(mutex_);
     RETURN_IF_ERROR(CheckRoom(request.run_id()));
   }
-  ASSIGN_OR_RETURN(RunPlan plan, PlanRun(request, BoundsOf(limits_)));
+  ASSIGN_OR_RETURN(RunPlan plan, PlanRun(request, bounds()));
   RETURN_IF_ERROR(CheckQuota("run", "max_workers_per_run",
                              limits_.max_workers_per_run,
                              plan.options.workers()));
@@ -180,22 +173,45 @@ absl::Status RunTable::Delete(const std::string& name) {
   return absl::OkStatus();
 }
 
-absl::Status RunTable::Background(std::function<void()> work) {
+absl::Status RunTable::RunCounted(Executor* executor, int64_t most,
+                                  int64_t* count, std::function<void()> work) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (draining_) {
       return Draining();
     }
-    RETURN_IF_ERROR(CheckQuota("server", "max_streams", kMaxBackground,
-                               background_count_ + 1));
-    ++background_count_;
+    RETURN_IF_ERROR(CheckQuota("server", "max_streams", most, *count + 1));
+    ++*count;
   }
-  background_.Run([this, work = std::move(work)] {
+  executor->Run([this, count, work = std::move(work)] {
     work();
     const std::lock_guard<std::mutex> lock(mutex_);
-    --background_count_;
+    --*count;
   });
   return absl::OkStatus();
+}
+
+absl::Status RunTable::Background(std::function<void()> work) {
+  return RunCounted(&background_, kMaxBackground, &background_count_,
+                    std::move(work));
+}
+
+absl::Status RunTable::LongWork(std::function<void()> work) {
+  return RunCounted(&workers_, kMaxLongWork, &long_work_count_,
+                    std::move(work));
+}
+
+bool RunTable::draining() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return draining_;
+}
+
+scenario::Bounds RunTable::bounds() const {
+  return {.max_mms = limits_.max_mms_per_world,
+          .max_vmas = limits_.max_vmas_per_mm,
+          .max_tasks = limits_.max_tasks_per_world,
+          .max_notifiers = limits_.max_notifiers_per_world,
+          .may_crash = limits_.allow_crash};
 }
 
 void RunTable::Drain() {

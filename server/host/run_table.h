@@ -75,6 +75,16 @@ class RunTable {
   // UNAVAILABLE (SERVER_DRAINING).
   absl::Status Background(std::function<void()> work);
 
+  // The same on the threads that execute runs, after those that wait. The work
+  // has to end soon once draining() says so.
+  //
+  // Errors: as Background().
+  absl::Status LongWork(std::function<void()> work);
+  bool draining() const;
+
+  // What one world of a run may hold.
+  scenario::Bounds bounds() const;
+
   // Refuses further runs and cancels those that are not over, so that watching
   // streams end.
   void Drain();
@@ -84,6 +94,9 @@ class RunTable {
  private:
   absl::StatusOr<std::shared_ptr<Run>> Add(const std::string& id, RunPlan plan);
   absl::Status CheckRoom(const std::string& id) const;
+  // Counts work as it is handed in and when it is done.
+  absl::Status RunCounted(Executor* executor, int64_t most, int64_t* count,
+                          std::function<void()> work);
   void Start(const std::shared_ptr<Run>& run);
   void Execute(const std::shared_ptr<Run>& run);
   void LimitWaiting(const std::shared_ptr<Run>& run);
@@ -98,6 +111,7 @@ class RunTable {
   bool draining_ = false;
   int64_t next_number_ = 1;
   int64_t background_count_ = 0;
+  int64_t long_work_count_ = 0;
   std::map<std::string, std::shared_ptr<Run>> runs_;  // by name
   std::map<int64_t, std::string> order_;              // newest first: -number
 

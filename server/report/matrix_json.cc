@@ -3,42 +3,15 @@
 
 // matrix_json.cc: the matrix for programs.
 
-#include <cstdio>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "server/check/catalogue.h"
+#include "server/report/json.h"
 #include "server/report/matrix.h"
 
 namespace mmfault::report {
 namespace {
-
-// A JSON string. Ids and replay lines are UTF-8, which JSON carries as it is.
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof(code), "\\u%04x", static_cast<unsigned>(c));
-      out += code;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
-std::string QuotedList(const std::vector<std::string>& texts) {
-  std::string out;
-  for (const std::string& text : texts) {
-    out += (out.empty() ? "" : ", ") + Quoted(text);
-  }
-  return "[" + out + "]";
-}
 
 std::string EntryJson(const std::string& id) {
   std::string out = "{\"id\": " + Quoted(id);

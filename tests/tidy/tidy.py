@@ -17,12 +17,12 @@ import sys
 
 # Lowest first. A folder may include itself and what comes before it.
 LAYERS = ["base", "trace", "sched", "kernel", "mm", "notifier", "device",
-          "check", "explore", "scenario", "report", "host", "api", "main"]
+          "check", "explore", "scenario", "sweep", "report", "host", "api", "main"]
 # mmfault::testing sits beside the layers: above report, below nothing.
 TESTING_ABOVE = "report"
 # Who may include faults/, and generated protos, within server/.
 FAULTS_FROM = "sched"
-PROTOS_FROM = {"scenario", "report", "host", "api", "main", "testing"}
+PROTOS_FROM = {"scenario", "sweep", "report", "host", "api", "main", "testing"}
 # Runs the simulation; time, threads and hash order must not reach it.
 DETERMINISTIC = LAYERS[:LAYERS.index("host")]
 

@@ -1,0 +1,163 @@
+// Copyright 2026 The mmfault Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The cases of the seed mail as sweeps, each with one command (see README.md
+// here): complete, as often as the points are passed, and met. Method: the
+// sweep of `mmfault sweep` over the scenarios' own protocols.
+
+#include "server/report/sweep.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "server/scenario/runner.h"
+#include "server/sweep/sweep.h"
+
+namespace mmfault::sweep {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using v1::SweepCell;
+
+struct Command {
+  const char* name;
+  const char* scenario;
+  std::vector<std::string> points;
+  std::vector<std::string> actions;
+  int64_t schedules;
+  // Points that are passed under some protocol.
+  std::vector<std::string> passed;
+};
+
+void PrintTo(const Command& command, std::ostream* out) {
+  *out << command.name;
+}
+
+v1::Scenario Read(const std::string& name) {
+  const std::string path = "tests/scenarios/fast/" + name + ".textproto";
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  auto scenario = scenario::ParseScenario(text.str(), path);
+  EXPECT_TRUE(scenario.ok()) << scenario.status().message();
+  return *std::move(scenario);
+}
+
+report::Sweep SweepAll(const Command& command) {
+  const v1::Scenario scenario = Read(command.scenario);
+  v1::SweepOptions options;
+  for (const std::string& point : command.points) options.add_points(point);
+  for (const std::string& action : command.actions) options.add_actions(action);
+  options.set_schedule_count(command.schedules);
+  EXPECT_TRUE(CheckOptions(options).ok());
+  report::Sweep sweep;
+  Listener listener;
+  listener.on_case = [&](const v1::SweepCase& c) { sweep.cases.push_back(c); };
+  listener.on_cell = [&](SweepCell c) { sweep.cells.push_back(std::move(c)); };
+  listener.goes_on = [] { return true; };
+  const auto protocols = scenario::ProtocolsOf(scenario, {});
+  EXPECT_TRUE(protocols.ok());
+  for (const notifier::Protocol* protocol : *protocols) {
+    CaseInput input;
+    input.scenario = &scenario;
+    input.protocol = protocol;
+    input.index = static_cast<int64_t>(sweep.cases.size());
+    const absl::Status status = RunSweep(input, options, {}, nullptr, listener);
+    EXPECT_TRUE(status.ok()) << status.message();
+  }
+  return sweep;
+}
+
+class SeedCaseTest : public ::testing::TestWithParam<Command> {};
+
+// Each action of each point that is passed: at every pass, and no further.
+void ExpectComplete(const report::SweepTable& table) {
+  EXPECT_EQ(table.done_groups, table.info->group_count());
+  EXPECT_EQ(table.totals.of(SweepCell::OUTCOME_INCONCLUSIVE), 0);
+  int64_t chains = 0;
+  for (const report::SweepRow& row : table.rows) {
+    if (row.kind == SweepCell::KIND_SINGLE) {
+      ++chains;
+      EXPECT_EQ(row.totals.cells(), row.hits + 1) << row.point << row.action;
+      EXPECT_EQ(row.totals.of(SweepCell::OUTCOME_NOT_FIRED), 1);
+    }
+  }
+  int64_t wanted = 0;
+  for (const v1::SweepPoint& point : table.info->points()) {
+    wanted += point.hit_count() == 0 ? 0 : point.actions_size();
+  }
+  EXPECT_EQ(chains, wanted);
+}
+
+TEST_P(SeedCaseTest, IsCompleteAndMet) {
+  const report::Sweep sweep = SweepAll(GetParam());
+  std::vector<std::string> passed;
+  report::SweepTotals totals;
+  for (const report::SweepTable& table : report::TablesOf(sweep)) {
+    SCOPED_TRACE(table.info->protocol());
+    EXPECT_THAT(table.unmet, IsEmpty());
+    ExpectComplete(table);
+    totals.Add(table.totals);
+    for (const v1::SweepPoint& point : table.info->points()) {
+      if (point.hit_count() != 0) passed.push_back(point.point());
+    }
+  }
+  EXPECT_EQ(totals.cells(), static_cast<int64_t>(sweep.cells.size()));
+  EXPECT_THAT(passed, IsSupersetOf(GetParam().passed));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SeedCaseTest,
+    ::testing::Values(
+        Command{.name = "signal_at_each_lock",
+                .scenario = "signal_during_register",
+                .points = {"notifier/mm_lock"},
+                .actions = {"signal(SIGUSR1)"},
+                .schedules = 1,
+                .passed = {"notifier/mm_lock/lock", "notifier/mm_lock/vma",
+                           "notifier/mm_lock/held"}},
+        Command{.name = "each_allocation",
+                .scenario = "allocation_failures",
+                .points = {"kernel/kmalloc", "kernel/vmalloc"},
+                .actions = {"error"},
+                .schedules = 10,
+                .passed = {"kernel/kmalloc/alloc", "kernel/vmalloc/alloc"}},
+        Command{.name = "capability",
+                .scenario = "capability_lost",
+                .points = {},
+                .actions = {"drop_capability", "error(EPERM)"},
+                .schedules = 10,
+                .passed = {"kernel/capable/check", "notifier/mm_lock/enter",
+                           "notifier/mm_lock/lock"}},
+        Command{
+            .name = "teardown_kill",
+            .scenario = "teardown_kill_anywhere",
+            .points = {},
+            .actions = {"teardown(kill)"},
+            .schedules = 50,
+            .passed = {"notifier/register/enter", "notifier/register/linked",
+                       "notifier/unregister/enter",
+                       "notifier/invalidate_range_start/before_callback",
+                       "device/callback/enter"}},
+        Command{
+            .name = "teardown_force",
+            .scenario = "teardown_force_anywhere",
+            .points = {},
+            .actions = {"teardown(force)"},
+            .schedules = 50,
+            .passed = {"notifier/register/enter", "notifier/register/linked",
+                       "notifier/unregister/enter",
+                       "notifier/invalidate_range_start/before_callback",
+                       "device/callback/enter"}}),
+    [](const ::testing::TestParamInfo<Command>& param) {
+      return std::string(param.param.name);
+    });
+
+}  // namespace
+}  // namespace mmfault::sweep
