@@ -61,6 +61,12 @@ uint64_t Registry::NewDrawScope(const Rule& rule) const {
   }
 }
 
+void Registry::Observe(Point point, bool on) {
+  source_->BeforeChange(point);
+  observed_[static_cast<size_t>(point)] = on;
+  SetArmed(static_cast<size_t>(point));
+}
+
 uint32_t Registry::Arm(Rule rule) {
   source_->BeforeChange(rule.point);
   if (!NewCounters(&rule)) {
@@ -116,7 +122,8 @@ void Registry::DisarmAll() {
 }
 
 void Registry::SetArmed(size_t point) {
-  const bool armed = !at_[point].empty() || watched_[point];
+  const bool armed =
+      !at_[point].empty() || watched_[point] || observed_[point];
   armed_[point].store(armed ? 1 : 0, std::memory_order_relaxed);
 }
 
@@ -158,7 +165,8 @@ void Registry::FreeCounters(const Rule& rule) {
 }
 
 uint64_t Registry::QuietPasses(Point point) const {
-  uint64_t quiet = kForEver;
+  uint64_t quiet =
+      observed_[static_cast<size_t>(point)] ? uint64_t{0} : kForEver;
   for (const Rule* rule : RulesAt(point)) {
     quiet = std::min(quiet, QuietPasses(*rule));
     if (quiet == 0) {

@@ -73,6 +73,10 @@ class Registry {
            0;
   }
 
+  // Has a point evaluated at each pass, rules or not, so that whoever looks on
+  // sees them all; or not any more.
+  void Observe(Point point, bool on);
+
   // Arms a rule and returns its id, from 1; 0 when there is no room for it.
   uint32_t Arm(Rule rule);
 
@@ -133,6 +137,7 @@ class Registry {
   uint32_t next_id_ = 1;
   std::bitset<kPointCount> passed_;
   std::bitset<kPointCount> watched_;  // not passed yet
+  std::bitset<kPointCount> observed_;
   std::array<std::atomic<uint8_t>, kPointCount> armed_ = {};
 };
 

@@ -45,7 +45,7 @@ std::optional<Variable> FindVariable(std::string_view name) {
   return std::nullopt;
 }
 
-bool Condition::HoldsFor(int64_t actual) const {
+bool Compare(int64_t actual, Comparison comparison, int64_t value) {
   switch (comparison) {
     case Comparison::kEqual:
       return actual == value;

@@ -87,13 +87,17 @@ enum class Comparison : uint8_t {
   kGreaterOrEqual = 5,
 };
 
+bool Compare(int64_t actual, Comparison comparison, int64_t value);
+
 // Like `mm_users==0`.
 struct Condition {
   Variable variable = Variable::kTask;
   Comparison comparison = Comparison::kEqual;
   int64_t value = 0;
 
-  bool HoldsFor(int64_t actual) const;
+  bool HoldsFor(int64_t actual) const {
+    return Compare(actual, comparison, value);
+  }
 
   friend bool operator==(const Condition&, const Condition&) = default;
 };

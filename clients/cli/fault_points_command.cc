@@ -19,17 +19,25 @@ struct PointsFlags {
   std::string prefix;
 };
 
+// The step; a dash where nothing has acted.
+std::string LastFire(const v1::FaultPoint& point) {
+  return point.last_fire_step() == 0 ? "-"
+                                     : std::to_string(point.last_fire_step());
+}
+
 std::string PointTable(const v1::ListFaultPointsResponse& response,
                        bool has_counts) {
   std::vector<std::string> header = {"POINT", "ACTIONS", "STANDS FOR"};
-  if (has_counts) header.insert(header.begin() + 1, {"PASSED", "FIRED"});
+  if (has_counts)
+    header.insert(header.begin() + 1, {"PASSED", "FIRED", "LAST AT"});
   Table table(header);
   for (const v1::FaultPoint& point : response.points()) {
     std::vector<std::string> row = {point.point(), JoinedOf(point.actions()),
                                     point.description()};
     if (has_counts) {
-      row.insert(row.begin() + 1, {std::to_string(point.hit_count()),
-                                   std::to_string(point.fire_count())});
+      row.insert(row.begin() + 1,
+                 {std::to_string(point.hit_count()),
+                  std::to_string(point.fire_count()), LastFire(point)});
     }
     table.Add(row);
   }

@@ -73,6 +73,17 @@ std::string_view Lexer::Word() {
   return word;
 }
 
+std::string_view Lexer::Name() {
+  size_t end = Start();
+  while (end < text_.size() && (IsWord(text_[end]) || IsDigit(text_[end]) ||
+                                text_[end] == '-' || text_[end] == '/')) {
+    ++end;
+  }
+  const std::string_view name = text_.substr(at_, end - at_);
+  at_ = end;
+  return name;
+}
+
 std::string Lexer::Seen() {
   return AtEnd() ? "the end" : Quoted(text_.substr(at_, 1));
 }

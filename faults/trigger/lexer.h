@@ -32,6 +32,8 @@ class Lexer {
 
   // Letters, digits and _, beginning with no digit; "" when there is none.
   std::string_view Word();
+  // The same with - and /, for ids and names of points.
+  std::string_view Name();
   void BackTo(size_t start) { at_ = start; }
 
   // A whole number; `what` names it in messages. kForEver is none.

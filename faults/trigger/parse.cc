@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "faults/trigger/action.h"
+#include "faults/trigger/comparison.h"
 #include "faults/trigger/lexer.h"
 #include "faults/trigger/trigger.h"
 
@@ -216,22 +217,8 @@ bool Parser::ParseCondition(Condition* condition) {
     return lex_.FailUnknown(start, "variable", word, known);
   }
   condition->variable = *variable;
-  // Longer spellings first: < is the beginning of <=.
-  constexpr std::array<std::pair<const char*, Comparison>, 6> kSpellings = {
-      {{"==", Comparison::kEqual},
-       {"!=", Comparison::kNotEqual},
-       {"<=", Comparison::kLessOrEqual},
-       {">=", Comparison::kGreaterOrEqual},
-       {"<", Comparison::kLess},
-       {">", Comparison::kGreater}}};
-  for (const auto& [spelling, comparison] : kSpellings) {
-    if (lex_.Take(spelling)) {
-      condition->comparison = comparison;
-      return lex_.Integer("an integer", &condition->value);
-    }
-  }
-  return lex_.FailHere(
-      absl::StrCat("expected ==, !=, <, <=, > or >=, not ", lex_.Seen()));
+  return ParseComparison(&lex_, &condition->comparison) &&
+         lex_.Integer("an integer", &condition->value);
 }
 
 bool Parser::ParseWhen(When* when) {

@@ -1,10 +1,10 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <array>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "faults/trigger/comparison.h"
 #include "faults/trigger/duration.h"
 #include "faults/trigger/names.h"
 #include "faults/trigger/trigger.h"
@@ -12,8 +12,6 @@
 namespace mmfault::faults {
 namespace {
 
-constexpr std::array<const char*, 6> kComparisons = {"==", "!=", "<",
-                                                     "<=", ">",  ">="};
 constexpr uint32_t kPpmPerPercent = 10000;
 
 std::string PrintConditions(const std::vector<Condition>& conditions) {
@@ -21,8 +19,7 @@ std::string PrintConditions(const std::vector<Condition>& conditions) {
   for (const Condition& condition : conditions) {
     const std::string_view variable = VariableName(condition.variable);
     absl::StrAppend(&text, text.empty() ? "if(" : " && ", std::string(variable),
-                    kComparisons[static_cast<size_t>(condition.comparison)],
-                    condition.value);
+                    ComparisonText(condition.comparison), condition.value);
   }
   return text.empty() ? "" : text + ") ";
 }

@@ -80,6 +80,7 @@ absl::Status ListPoints(const v1::ListFaultPointsRequest& request,
           host::CountsAt(world->machine(), points[i]->point);
       point.set_hit_count(static_cast<int64_t>(counts.hits));
       point.set_fire_count(static_cast<int64_t>(counts.fires));
+      point.set_last_fire_step(static_cast<int64_t>(counts.last_fire_step));
     }
   };
   ASSIGN_OR_RETURN(*response->mutable_next_page_token(),

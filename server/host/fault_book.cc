@@ -23,6 +23,8 @@ PointCounts CountsAt(scenario::Machine& machine, faults::Point point) {
   for (const faults::Rule* rule : machine.world().faults().RulesAt(point)) {
     counts.hits = std::max(counts.hits, source.Hits(rule->counter));
     counts.fires += source.Fires(rule->counter);
+    counts.last_fire_step =
+        std::max(counts.last_fire_step, source.LastFireStep(rule->counter));
   }
   return counts;
 }

@@ -35,8 +35,9 @@ namespace mmfault::host {
 
 // What rules have counted at a point.
 struct PointCounts {
-  uint64_t hits = 0;   // of the rule with the most
-  uint64_t fires = 0;  // of all together
+  uint64_t hits = 0;            // of the rule with the most
+  uint64_t fires = 0;           // of all together
+  uint64_t last_fire_step = 0;  // of the one that acted last; 0: none has
 };
 PointCounts CountsAt(scenario::Machine& machine, faults::Point point);
 

@@ -74,6 +74,11 @@ std::string ViolationsText(const v1::CaseResult& result) {
   for (const v1::Violation& violation : result.violations()) {
     text += ViolationText(violation);
   }
+  for (const v1::ProbeResult& probe : result.probes()) {
+    if (!probe.replay_line().empty()) {
+      text += "probe " + probe.id() + " replay: " + probe.replay_line() + "\n";
+    }
+  }
   return text;
 }
 
@@ -94,6 +99,10 @@ void WriteProperties(const v1::CaseResult& result, XmlWriter& xml) {
            {{"name", "drive_mode"}, {"value", result.drive_mode()}});
   xml.Leaf("property", {{"name", "notifiers"},
                         {"value", result.remote() ? "remote" : "modelled"}});
+  for (const v1::ProbeResult& probe : result.probes()) {
+    xml.Leaf("property",
+             {{"name", "probe." + probe.id()}, {"value", ProbeText(probe)}});
+  }
   xml.Close();
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "server/kernel/errno.h"
 #include "server/report/wording.h"
@@ -137,6 +138,19 @@ std::string ExploreLine(const v1::CaseResult& result) {
   return Indented(text) + CoverageLine(explore);
 }
 
+// Those that are met; the others are in UnmetText().
+std::string ProbeLines(const v1::CaseResult& result) {
+  std::string out;
+  for (const v1::ProbeResult& probe : result.probes()) {
+    if (probe.met()) {
+      out += Indented(ProbeText(probe));
+    } else if (!probe.replay_line().empty()) {
+      out += Indented("probe " + probe.id() + ": " + probe.replay_line());
+    }
+  }
+  return out;
+}
+
 struct Totals {
   int met = 0;
   int unmet = 0;
@@ -144,6 +158,17 @@ struct Totals {
   int64_t schedules = 0;
   std::string first_replay;
 };
+
+std::vector<std::string> ReplaysOf(const v1::CaseResult& result) {
+  std::vector<std::string> lines;
+  for (const v1::ProbeResult& probe : result.probes()) {
+    lines.push_back(probe.replay_line());
+  }
+  for (const v1::Violation& violation : result.violations()) {
+    lines.push_back(violation.replay_line());
+  }
+  return lines;
+}
 
 Totals TotalsOf(const v1::Run& run) {
   Totals totals;
@@ -155,8 +180,7 @@ Totals TotalsOf(const v1::Run& run) {
     totals.unmet += standing == Standing::kUnmet ? 1 : 0;
     totals.inconclusive += standing == Standing::kInconclusive ? 1 : 0;
     totals.schedules += result.schedule_count();
-    for (const v1::Violation& violation : result.violations()) {
-      const std::string& line = violation.replay_line();
+    for (const std::string& line : ReplaysOf(result)) {
       const bool is_first = standing == Standing::kUnmet
                                 ? !has_unmet_replay
                                 : totals.first_replay.empty();
@@ -206,7 +230,7 @@ std::string RenderCase(const v1::CaseResult& result,
   const std::string unmet = UnmetText(result);
   if (!unmet.empty()) text += Indented(unmet);
   return text + IdleLines(result) + ExploreLine(result) + SignalLine(result) +
-         ReplayLines(result);
+         ProbeLines(result) + ReplayLines(result);
 }
 
 std::string RenderFooter(const v1::Run& run) {

@@ -32,8 +32,9 @@ TableLayout LayoutFor(const v1::Run& run);
 // The header. Ends with a newline, as do the others.
 std::string RenderHeader(const TableLayout& layout);
 
-// The row of a case and, below it, indented, why it is not met, and for each
-// checker that reported the line that shows its first violation again.
+// The row of a case and, below it, indented, why it is not met, what its probes
+// found, and for each checker that reported the line that shows its first
+// violation again.
 std::string RenderCase(const v1::CaseResult& result, const TableLayout& layout);
 
 // Totals, the seed, and what to type next.

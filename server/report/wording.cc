@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -109,6 +110,9 @@ bool IsRepeatable(const v1::CaseResult& result) {
 Standing StandingOf(const v1::CaseResult& result) {
   if (result.met()) return Standing::kMet;
   if (!IsRepeatable(result)) return Standing::kUnmet;
+  for (const v1::ProbeResult& probe : result.probes()) {
+    if (!probe.met()) return Standing::kUnmet;
+  }
   for (const v1::CheckerResult& checker : result.checkers()) {
     if (!checker.met() && checker.verdict() != v1::INCONCLUSIVE) {
       return Standing::kUnmet;
@@ -184,6 +188,11 @@ std::string UnmetText(const v1::CaseResult& result) {
     if (!rule.required() || !IsIdle(rule)) continue;
     text += (text.empty() ? "" : "\n") + IdleText(rule);
   }
+  for (const v1::ProbeResult& probe : result.probes()) {
+    if (probe.met()) continue;
+    if (!text.empty()) text += "\n";
+    text += ProbeText(probe);
+  }
   return text;
 }
 
@@ -212,6 +221,16 @@ std::vector<std::string> FaultLines(const v1::Violation& violation) {
     lines.push_back(DivergenceText(violation.divergence()));
   }
   return lines;
+}
+
+std::string ProbeText(const v1::ProbeResult& probe) {
+  constexpr std::string_view kPrefix = "PROPERTY_";
+  std::string property = v1::Probe::Property_Name(probe.property());
+  if (property.compare(0, kPrefix.size(), kPrefix) == 0) {
+    property.erase(0, kPrefix.size());
+  }
+  return "probe " + probe.id() + ": " + property +
+         (probe.met() ? ", met: " : ", NOT MET: ") + probe.finding();
 }
 
 std::string Grouped(int64_t number) {

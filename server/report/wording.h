@@ -35,7 +35,8 @@ std::string StandingWord(Standing standing);
 std::string VerdictText(const v1::CaseResult& result, int checker_max = 0);
 
 // Why a case is not met, one line a checker: `no_use_after_free: VIOLATED,
-// expected HOLDS`, and one a rule that was to act. Empty when it is met.
+// expected HOLDS`, one a rule that was to act, one a probe. Empty when it is
+// met.
 std::string UnmetText(const v1::CaseResult& result);
 
 // Rules that never acted, a line each, and why: what they were to show was not
@@ -45,6 +46,9 @@ std::vector<std::string> IdleRules(const v1::CaseResult& result);
 // The faults that had acted before a violation, a line each, and where the
 // execution leaves its fault-free twin. Empty when there were none.
 std::vector<std::string> FaultLines(const v1::Violation& violation);
+
+// `probe retried: SOMETIMES, NOT MET: never came in 40 executions`.
+std::string ProbeText(const v1::ProbeResult& probe);
 
 // 1234567 as `1,234,567`.
 std::string Grouped(int64_t number);

@@ -20,6 +20,7 @@
 
 #include "server/explore/search.h"
 #include "server/scenario/findings.h"
+#include "server/scenario/probes.h"
 #include "server/scenario/runner.h"
 #include "server/scenario/shared_group.h"
 #include "server/scenario/verdict.h"
@@ -147,6 +148,8 @@ class Case : public MachineListener {
              const Execution& group);
   void NoteSearch(const explore::SearchResult& found);
   void NoteCoverage();
+  void BeginProbes(const Execution& execution, explore::Schedule prefix);
+  void ReportProbes();
   uint64_t TerminalState() const;
 
   // case_story.cc
@@ -173,6 +176,7 @@ class Case : public MachineListener {
   uint64_t start_step_ = 0;
   std::vector<uint32_t> rules_;      // ids of the scenario's
   std::vector<int64_t> sweep_hits_;  // that acted, by sweep
+  Probes probes_;
   v1::CaseResult result_;
   std::vector<const v1::Expect*> expectations_;
   Findings sum_;

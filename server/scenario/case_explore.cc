@@ -203,6 +203,7 @@ absl::Status Case::BeginSearch(const Execution& group) {
 }
 
 void Case::EndSearch() {
+  probes_.Pause();
   DisarmSwept(swept_rule_);
   swept_rule_ = 0;
   found_->points |= machine_->world().faults().passed();
@@ -216,6 +217,7 @@ SearchResult Case::SearchAlone(const Execution& group,
   if (!outside_status_.ok()) {
     return {};
   }
+  BeginProbes(group, {});
   const SearchResult found = run();
   EndSearch();
   return found;

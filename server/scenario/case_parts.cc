@@ -21,14 +21,16 @@ constexpr int64_t kSeedsInPart = 64;
 
 bool Case::MayEnd(const Tally& tally) const {
   const bool exhaust = options_.exhaust || scenario_.explore().exhaust();
-  return !exhaust && MayBeDecided(expectations_, tally);
+  return !exhaust && probes_.empty() && MayBeDecided(expectations_, tally);
 }
 
 Findings Case::RunPart(const Part& part, const Before& before,
                        SharedGroup* group,
                        std::function<void(std::vector<Job>)> give) {
   Findings found(protocol_);
+  found.probes.resize(probes_.size());
   found_ = &found;
+  probes_.Into(&found.probes);
   shared_ = group;
   seen_ = before.tally;
   found.status =
@@ -36,6 +38,7 @@ Findings Case::RunPart(const Part& part, const Before& before,
           ? RunSeeds(part.first_seed, part.seed_count, group->execution())
           : RunJob(part.job, before, group->execution(), std::move(give));
   found_ = &sum_;
+  probes_.Into(&sum_.probes);
   shared_ = nullptr;
   return found;
 }
@@ -51,8 +54,12 @@ absl::Status Case::RunJob(const Job& job, const Before& before,
   explore::Sharing sharing;
   sharing.quota = explore::kStepsBetweenGifts;
   sharing.give = std::move(give);
-  // Calls that ended in the prefix are counted where it was made.
-  sharing.begun = [this] { found_->rc_counts.clear(); };
+  // Calls that ended in the prefix are counted where it was made, and what was
+  // asked there too.
+  sharing.begun = [this, &job, &group] {
+    found_->rc_counts.clear();
+    BeginProbes(group, job.prefix);
+  };
   found_->search = explore::RunJob(&machine_->world(), options, job, sharing,
                                    VisitorOf(group));
   EndSearch();

@@ -4,6 +4,8 @@
 // What was found, told: the execution of a violation run again, with its
 // events.
 
+#include <utility>
+
 #include "server/base/status_macros.h"
 #include "server/explore/loop.h"
 #include "server/scenario/case.h"
@@ -100,6 +102,28 @@ std::string Case::ReplayLine(const Execution& execution) const {
   // Mutants of a run are in its command; a sweep's are nowhere else.
   return line + ExtraOptions(options_.extra_faults != 0) +
          (options_.all_remote ? " --remote" : "");
+}
+
+void Case::BeginProbes(const Execution& execution, explore::Schedule prefix) {
+  Sighting sighting;
+  sighting.seed = execution.seed;
+  sighting.swept = execution.swept;
+  sighting.hit = execution.hit;
+  sighting.path = std::move(prefix);
+  probes_.Begin(std::move(sighting), start_step_);
+}
+
+void Case::ReportProbes() {
+  const auto replay = [this](const Sighting& sighting) {
+    Execution execution;
+    execution.seed = sighting.seed;
+    execution.schedule = Exhaustive() ? &sighting.path : nullptr;
+    execution.swept = sighting.swept;
+    execution.hit = sighting.hit;
+    sweep_ = sighting.sweep;
+    return ReplayLine(execution);
+  };
+  probes_.Report(sum_.probes, sum_.schedule_count, replay, &result_);
 }
 
 // The first of each checker, as long as there is room.

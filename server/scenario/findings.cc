@@ -50,6 +50,9 @@ void Findings::Add(Findings part, int64_t most) {
     }
   }
   terminal_states.merge(part.terminal_states);
+  for (size_t i = 0; i < part.probes.size(); ++i) {
+    probes[i].Add(std::move(part.probes[i]));
+  }
   fired = fired || part.fired;
   AddSearch(part.search, &search);
   coverage.Add(part.coverage);

@@ -22,6 +22,7 @@
 #include "faults/points.h"
 #include "server/explore/coverage.h"
 #include "server/explore/search.h"
+#include "server/scenario/probe_tally.h"
 #include "server/scenario/program.h"
 #include "server/scenario/rule_tally.h"
 #include "server/scenario/verdict.h"
@@ -63,7 +64,8 @@ struct Findings {
   std::vector<FirstBreak> breaks;
   // tidy: allow(determinism: counted, or sorted when listed)
   absl::flat_hash_set<uint64_t> terminal_states;
-  bool fired = false;  // the swept rule acted
+  bool fired = false;              // the swept rule acted
+  std::vector<ProbeTally> probes;  // in the case's order
   explore::SearchResult search;
   explore::Coverage coverage;
   std::bitset<faults::kPointCount> points;

@@ -90,6 +90,7 @@ absl::Status Minimizer::Begin(const v1::Scenario& scenario) {
                   options_.story.sweep_hit);
   }
   out_.scenario.clear_sweep();
+  out_.scenario.clear_probe();  // of other executions
   ASSIGN_OR_RETURN(finder_, FailureFinder::Make(out_.scenario, protocol_));
   std::optional<Symptom> wanted;
   if (!options_.checker.empty()) {

@@ -14,6 +14,7 @@
 #include "server/kernel/mutant.h"
 #include "server/notifier/protocols.h"
 #include "server/scenario/compile.h"
+#include "server/scenario/probes.h"
 #include "server/scenario/runner.h"
 
 namespace mmfault::scenario {
@@ -179,6 +180,7 @@ absl::Status CheckScenario(const v1::Scenario& scenario) {
   }
   RETURN_IF_ERROR(CheckDecisions(scenario.explore()));
   RETURN_IF_ERROR(CheckMutants(scenario));
+  RETURN_IF_ERROR(CheckProbes(scenario));
   return CheckExpectations(scenario);
 }
 

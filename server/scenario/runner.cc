@@ -92,6 +92,15 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
   made->machine_->SetListener(made.get());
   made->machine_->SetStopAtCallbacks(true);
   made->machine_->SetScriptedDrivers(true);
+  if (!options.one_schedule && IsApplicable(scenario, protocol)) {
+    RETURN_IF_ERROR(
+        made->probes_.SetUp(scenario, protocol, made->machine_.get()));
+  }
+  made->sum_.probes.resize(made->probes_.size());
+  made->probes_.Into(&made->sum_.probes);
+  if (options.points != nullptr) {
+    made->machine_->world().WatchPoints();
+  }
   made->start_ = made->machine_->world().Save();
   made->start_step_ = made->machine_->world().state().step_count;
   made->expectations_ = ExpectationsFor(scenario, protocol);
@@ -101,6 +110,7 @@ absl::StatusOr<std::unique_ptr<Case>> Case::Make(
 
 void Case::OnStepDone(const Program& /*program*/, const StepSpec& step,
                       const StepOutcome& outcome) {
+  probes_.OnProgramStep();
   if (outcome.skipped) {
     return;
   }
@@ -244,11 +254,15 @@ absl::StatusOr<bool> Case::RunOnce(const Execution& execution,
         search.depth() > 0 ? search.depth() : kDefaultDepth, length_);
   }
   world.SetSink(sink);
+  if (sink == nullptr) {  // a story has been asked already
+    BeginProbes(execution, {});
+  }
   absl::StatusOr<sched::RunStop> stop = sched::RunStop::kFinished;
   if (execution.schedule == nullptr ||
       !EndsInLoop(*execution.schedule, strategy.get())) {
     stop = RunUntilOver(strategy.get());
   }
+  probes_.Pause();
   world.SetSink(nullptr);
   DisarmSwept(rule);
   RETURN_IF_ERROR(stop.status());
@@ -262,6 +276,9 @@ absl::Status Case::Note(const Execution& execution, bool cut) {
     found_->event_hashes.push_back(hash);
   } else {
     found_->event_hash = base::HashStep(found_->event_hash, hash);
+  }
+  if (!cut && machine_->world().runnable() == 0) {
+    probes_.AtEnd();
   }
   found_->schedule_count += 1;
   found_->rules.Note(machine_->world(), rules_, options_.extra_faults);
@@ -314,7 +331,8 @@ bool Case::MayStop(const Execution& group) const {
     return true;
   }
   const bool exhaust = options_.exhaust || scenario_.explore().exhaust();
-  return !exhaust && group.swept == nullptr && Decided(expectations_, seen_);
+  return !exhaust && group.swept == nullptr && probes_.empty() &&
+         Decided(expectations_, seen_);
 }
 
 bool Case::Exhaustive() const {
@@ -325,6 +343,11 @@ absl::Status Case::RunGroup(const Execution& group, int64_t count) {
   sum_.fired = false;
   RETURN_IF_ERROR(Exhaustive() ? RunExhaustive(group)
                                : RunSeeded(group, count));
+  for (ProbeTally& probe : sum_.probes) {
+    if (probe.sighting.swept != nullptr && probe.sighting.sweep == 0) {
+      probe.sighting.sweep = sweep_;
+    }
+  }
   return TellBreaks();
 }
 
@@ -436,6 +459,10 @@ absl::StatusOr<v1::CaseResult> Case::Run() {
     }
   }
   FillResult();
+  ReportProbes();
+  if (options_.points != nullptr) {
+    *options_.points |= machine_->world().faults().passed();
+  }
   return std::move(result_);
 }
 

@@ -15,6 +15,7 @@
 #ifndef MMFAULT_SERVER_SCENARIO_RUNNER_H_
 #define MMFAULT_SERVER_SCENARIO_RUNNER_H_
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,6 +26,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "faults/points.h"
 #include "mmfault/v1/run_service.pb.h"
 #include "mmfault/v1/scenario.pb.h"
 #include "server/explore/search.h"
@@ -93,6 +95,8 @@ struct CaseOptions {
   FiredCounts* fired = nullptr;
   // Not null: takes a hash of what an observer can tell of each end.
   std::set<uint64_t>* terminal_states = nullptr;
+  // Not null: takes which fault points were passed. Not for a crew.
+  std::bitset<faults::kPointCount>* points = nullptr;
   // Share the executions; null: this thread does them all. The result is the
   // same.
   Crew* crew = nullptr;

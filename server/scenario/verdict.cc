@@ -10,14 +10,16 @@
 #include "server/kernel/mutant.h"
 
 namespace mmfault::scenario {
-namespace {
 
-bool Names(const v1::Expect& expect, const notifier::Protocol& protocol) {
-  return std::any_of(expect.protocol().begin(), expect.protocol().end(),
+bool Names(const google::protobuf::RepeatedPtrField<std::string>& names,
+           const notifier::Protocol& protocol) {
+  return std::any_of(names.begin(), names.end(),
                      [&protocol](const std::string& name) {
                        return name == protocol.id || name == protocol.family;
                      });
 }
+
+namespace {
 
 // Catalogue entries about the inside of mm_lock: they mean nothing where a
 // design takes no rmap lock.
@@ -133,16 +135,17 @@ std::vector<const v1::Expect*> ExpectationsFor(
   std::vector<const v1::Expect*> out;
   for (const v1::Expect& expect : scenario.expect()) {
     if (!expect.protocol().empty()) {
-      if (Names(expect, protocol)) {
+      if (Names(expect.protocol(), protocol)) {
         out.push_back(&expect);
       }
       continue;
     }
-    const bool named_elsewhere = std::any_of(
-        scenario.expect().begin(), scenario.expect().end(),
-        [&expect, &protocol](const v1::Expect& other) {
-          return other.checker() == expect.checker() && Names(other, protocol);
-        });
+    const bool named_elsewhere =
+        std::any_of(scenario.expect().begin(), scenario.expect().end(),
+                    [&expect, &protocol](const v1::Expect& other) {
+                      return other.checker() == expect.checker() &&
+                             Names(other.protocol(), protocol);
+                    });
     if (!named_elsewhere) {
       out.push_back(&expect);
     }

@@ -53,6 +53,10 @@ class Tally {
   int64_t violating_count_ = 0;
 };
 
+// Whether a list of ids and families has the protocol.
+bool Names(const google::protobuf::RepeatedPtrField<std::string>& names,
+           const notifier::Protocol& protocol);
+
 // The entries of a scenario that bind for a protocol.
 std::vector<const v1::Expect*> ExpectationsFor(
     const v1::Scenario& scenario, const notifier::Protocol& protocol);

@@ -218,9 +218,24 @@ void World::Step(int slot, uint8_t answer) {
   if (task.op_kind == trace::OpKind::kYield && task.yields_left != 0)
       [[unlikely]] {
     task.yields_left -= 1;  // the op stays published
-    return;
+  } else {
+    ResumeUntilYield(task);
   }
-  ResumeUntilYield(task);
+  if (observer_ != nullptr) [[unlikely]] {
+    TellStep();
+  }
+}
+
+void World::TellPass(faults::Point point, const faults::Action& action) {
+  if (observer_ != nullptr) [[unlikely]] {
+    const trace::AccessPause pause;
+    observer_->OnPass(point, action);
+  }
+}
+
+void World::TellStep() {
+  const trace::AccessPause pause;
+  observer_->OnStep();
 }
 
 void World::EndCurrent(TaskState end) {
@@ -381,6 +396,7 @@ faults::Action World::EvaluatePoint(faults::Point point,
                                     uint32_t* acting) {
   *acting = 0;
   if (!faults_.NotePass(point)) {
+    TellPass(point, {});
     return {};
   }
   SettleQuiet(point);
@@ -393,6 +409,7 @@ faults::Action World::EvaluatePoint(faults::Point point,
                                                   .client = task->client,
                                                   .place = place},
                                                  acting);
+  TellPass(point, action);
   QuietGate& gate = state_->quiet[static_cast<size_t>(point)];
   gate.quota = faults_.QuietPasses(point);
   gate.left = static_cast<uint64_t>(gate.quota);

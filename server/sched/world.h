@@ -34,6 +34,7 @@
 #include "server/sched/arena.h"
 #include "server/sched/decision.h"
 #include "server/sched/object.h"
+#include "server/sched/observer.h"
 #include "server/sched/store_buffer.h"
 #include "server/sched/strategy.h"
 #include "server/sched/task.h"
@@ -388,8 +389,12 @@ class World : private faults::DecisionSource {
   }
   trace::MethodObserver* method_observer() const { return method_observer_; }
 
+  // Who looks on; null, as at first: nobody.
+  void SetObserver(WorldObserver* observer) { observer_ = observer; }
+
   // Hit counters of fault rules (faults::DecisionSource).
   faults::DecisionSource& decisions() { return *this; }
+  const faults::DecisionSource& decisions() const { return *this; }
 
   // Frame windows (sched/task.h).
   void* AllocateFrame(size_t size);
@@ -438,6 +443,8 @@ class World : private faults::DecisionSource {
   void ForgetNewNames();
   void BeginStep(TaskRecord& task);
   bool Begin(TaskRecord& task);
+  void TellStep();
+  void TellPass(faults::Point point, const faults::Action& action);
   void ResumeUntilYield(TaskRecord& task);
   void ReachEnd(TaskRecord& task);
   void EndCurrent(TaskState state);
@@ -465,6 +472,7 @@ class World : private faults::DecisionSource {
   bool holds_wait_ = false;
   trace::EventSink* sink_ = nullptr;
   trace::MethodObserver* method_observer_ = nullptr;
+  WorldObserver* observer_ = nullptr;
   TeardownFn teardown_ = nullptr;
   DisconnectFn disconnect_ = nullptr;
   MmValueFn mm_value_ = nullptr;

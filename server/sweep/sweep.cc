@@ -72,7 +72,8 @@ class Sweeper {
         points_(PointsOf(options)) {
     bare_ = *input.scenario;
     bare_.clear_sweep();
-    // What is expected is said of all cells together.
+    // What is expected is said of all cells together, and probes of none.
+    bare_.clear_probe();
     bare_.clear_expect();
   }
 

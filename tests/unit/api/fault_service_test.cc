@@ -76,6 +76,14 @@ TEST_F(FaultServiceTest, AFailedAllocationIsSeenByTheCaller) {
   EXPECT_THAT(got.fault().fire_counts(), ElementsAre(1));
   EXPECT_GE(got.fault().hit_counts(0), 2);
   EXPECT_GT(got.fault().last_fire_steps(0), 0);
+  v1::ListFaultPointsRequest list;
+  list.set_parent("worlds/w");
+  list.set_prefix("kernel/kmalloc/");
+  v1::ListFaultPointsResponse points;
+  ASSERT_TRUE(Call(*faults_, &Stub::ListFaultPoints, list, &points).ok());
+  EXPECT_EQ(points.points(0).fire_count(), 1);
+  EXPECT_GE(points.points(0).hit_count(), 2);
+  EXPECT_EQ(points.points(0).last_fire_step(), got.fault().last_fire_steps(0));
 }
 
 TEST_F(FaultServiceTest, AHeldTaskIsWaitedForListedAndResumed) {

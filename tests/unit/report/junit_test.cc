@@ -42,6 +42,18 @@ TEST(RenderJunitTest, AnExpectedViolationIsNoFailureButCarriesItToo) {
   EXPECT_THAT(document, HasSubstr("n0 was freed &lt;early&gt;"));
 }
 
+TEST(RenderJunitTest, AProbeFailsItsCase) {
+  v1::Run run;
+  *run.add_results() = ProbedCase();
+  const std::string document = RenderJunit(run);
+  EXPECT_THAT(document, HasSubstr("failures=\"1\" errors=\"0\""));
+  EXPECT_THAT(document, HasSubstr("<property name=\"probe.retried\" "
+                                  "value=\"probe retried: SOMETIMES, met"));
+  const std::string failure = document.substr(document.find("<failure"));
+  EXPECT_THAT(failure, HasSubstr("probe freed: REACHABLE, NOT MET"));
+  EXPECT_THAT(failure, HasSubstr("replay: mmfault run p.textproto --seed 3"));
+}
+
 TEST(RenderJunitTest, ARunThatFailedIsAnError) {
   v1::Run run;
   run.set_failure("no client came");
@@ -56,6 +68,7 @@ TEST(RenderJunitTest, WritesASample) {
   const char* path = std::getenv("MMFAULT_JUNIT_SAMPLE");
   if (path == nullptr) GTEST_SKIP() << "no MMFAULT_JUNIT_SAMPLE";
   v1::Run run = SampleRun();
+  *run.add_results() = ProbedCase();
   run.set_failure("cancelled");
   std::ofstream file(path);
   file << RenderJunit(run);

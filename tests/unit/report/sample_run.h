@@ -48,6 +48,27 @@ inline v1::Run SampleRun() {
   return run;
 }
 
+// A case that is met but for its probes: one yes, one no with a line, one no.
+inline v1::CaseResult ProbedCase() {
+  v1::CaseResult result = SampleRun().results(0);
+  result.set_met(false);
+  v1::ProbeResult* yes = result.add_probes();
+  yes->set_id("retried");
+  yes->set_property(v1::Probe::PROPERTY_SOMETIMES);
+  yes->set_met(true);
+  yes->set_finding("at step 9 faults was 1");
+  v1::ProbeResult* no = result.add_probes();
+  no->set_id("users");
+  no->set_property(v1::Probe::PROPERTY_ALWAYS);
+  no->set_finding("at step 12 mm_users(m0) was 0");
+  no->set_replay_line("mmfault run p.textproto --seed 3");
+  v1::ProbeResult* never = result.add_probes();
+  never->set_id("freed");
+  never->set_property(v1::Probe::PROPERTY_REACHABLE);
+  never->set_finding("never came in 40 executions");
+  return result;
+}
+
 }  // namespace mmfault::report
 
 #endif  // MMFAULT_TESTS_UNIT_REPORT_SAMPLE_RUN_H_

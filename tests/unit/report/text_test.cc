@@ -36,6 +36,21 @@ TEST(RenderCaseTest, AnUnmetCaseSaysWhatWasExpected) {
   EXPECT_THAT(text, HasSubstr("    no_deadlock: VIOLATED, expected HOLDS\n"));
 }
 
+TEST(RenderCaseTest, ProbesSayWhatTheyFound) {
+  const std::string text = RenderCase(ProbedCase(), {});
+  EXPECT_THAT(text, HasSubstr("probe retried: SOMETIMES, met: at step 9"));
+  EXPECT_THAT(text, HasSubstr("probe users: ALWAYS, NOT MET: at step 12"));
+  EXPECT_THAT(text, HasSubstr("probe users: mmfault run p.textproto"));
+  EXPECT_THAT(text, HasSubstr("probe freed: REACHABLE, NOT MET: never came"));
+}
+
+TEST(RenderFooterTest, TheNextCommandMayBeAProbes) {
+  v1::Run run;
+  *run.add_results() = ProbedCase();
+  EXPECT_THAT(RenderFooter(run),
+              HasSubstr("next: mmfault run p.textproto --seed 3\n"));
+}
+
 TEST(RenderCaseTest, ARowIsAlignedWithTheHeader) {
   const v1::Run run = SampleRun();
   const TableLayout layout = LayoutFor(run);

@@ -148,6 +148,22 @@ TEST(FaultLinesTest, FaultsThenTheFirstDifference) {
             "same promise is broken");
 }
 
+TEST(ProbeTextTest, AProbeThatIsNotMetIsUnmet) {
+  const v1::CaseResult result = ProbedCase();
+  EXPECT_EQ(StandingOf(result), Standing::kUnmet);
+  EXPECT_EQ(UnmetText(result),
+            "probe users: ALWAYS, NOT MET: at step 12 mm_users(m0) was 0\n"
+            "probe freed: REACHABLE, NOT MET: never came in 40 executions");
+  EXPECT_EQ(ProbeText(result.probes(0)),
+            "probe retried: SOMETIMES, met: at step 9 faults was 1");
+}
+
+TEST(ProbeTextTest, ACutDoesNotExcuseAProbe) {
+  v1::CaseResult result = ProbedCase();
+  result.set_inconclusive_cause("step budget");
+  EXPECT_EQ(StandingOf(result), Standing::kUnmet);
+}
+
 TEST(GroupedTest, Thousands) {
   EXPECT_EQ(Grouped(0), "0");
   EXPECT_EQ(Grouped(999), "999");
