@@ -31,10 +31,20 @@ bool LooksAtSignals(const sched::TaskRecord& task) {
   return kind == OpKind::kWait;
 }
 
-// Both on one counter, both runnable at value `count`.
+// Both on one counter, both runnable at value `count`. Without a look at zero,
+// what matters is that it does not go below.
 bool CountsCommute(OpKind a, OpKind b, int32_t count) {
-  const int puts = (IsPut(a) ? 1 : 0) + (IsPut(b) ? 1 : 0);
-  return count > puts;
+  if (a == OpKind::kRefGet && b == OpKind::kRefGet) {
+    return true;
+  }
+  const auto takes = [](OpKind kind) {
+    return kind == OpKind::kRefPut || kind == OpKind::kRefDec ? 1 : 0;
+  };
+  const auto looks = [](OpKind kind) {
+    return kind == OpKind::kRefPut || kind == OpKind::kRefGetNotZero;
+  };
+  const int most = takes(a) + takes(b);
+  return looks(a) || looks(b) ? count > most : count >= most;
 }
 
 // Both on one rwsem, lock or domain.
@@ -82,11 +92,9 @@ bool LeavesLock(OpKind kind) {
          kind == OpKind::kDowngrade;
 }
 
-bool IsPut(OpKind kind) { return kind == OpKind::kRefPut; }
-
 bool IsRefcount(OpKind kind) {
   return kind == OpKind::kRefGet || kind == OpKind::kRefGetNotZero ||
-         kind == OpKind::kRefPut;
+         kind == OpKind::kRefPut || kind == OpKind::kRefDec;
 }
 
 Footprint FootprintOf(const sched::World& world, int slot) {

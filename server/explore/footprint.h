@@ -14,7 +14,9 @@
 //   rcu, srcu       readers commute; a reader's begin and end race with the
 //                   snapshot of a grace period, which then waits for the end
 //   refcounts       gets and puts commute while the value stays away from zero
-//                   (optional: `conditional`); what crosses zero does not
+//                   (optional: `conditional`); what crosses zero does not.
+//                   Where neither of the two looks at zero (atomic_inc,
+//                   atomic_dec), it is below zero that counts
 //   signals         send against each look of the receiver; waits that a signal
 //                   can end look too
 //   wait queues     wake against wait
@@ -67,7 +69,6 @@ enum class Link : uint8_t {
 Link LinkOf(const Footprint& older, const Footprint& newer);
 
 bool IsRefcount(trace::OpKind kind);
-bool IsPut(trace::OpKind kind);
 bool LeavesLock(trace::OpKind kind);
 
 }  // namespace mmfault::explore

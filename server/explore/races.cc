@@ -66,7 +66,10 @@ Clock DepthFirst::FindRaces(const Footprint& step, Coverage* coverage) {
       const bool let_go = pending_since < index &&
                           (node.enabled & Bit(step.task)) == 0 &&
                           step.looks_at_signals;
-      if (!let_go && !LeavesLock(node.event.kind)) {
+      // Nor one of the readers that keep a writer out another: it has to come
+      // before all of them.
+      const bool one_of_many = node.event.kind == trace::OpKind::kReadLock;
+      if (!let_go && !one_of_many && !LeavesLock(node.event.kind)) {
         seen.Join(node.clock);
       }
       if (race_count < races.size()) {

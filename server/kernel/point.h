@@ -54,10 +54,12 @@ struct [[nodiscard]] ReleasingPoint {
   void await_resume() const noexcept {}
 };
 
-// The key of a memory cell: its place in the arena.
+// The key of a memory cell: its place in the arena. Neighbours in one word are
+// two objects.
 inline ObjKey MemoryKey(const void* cell) {
-  return {ObjType::kMemory,
-          static_cast<uint32_t>(ThisWorld()->arena().OffsetOf(cell) / 8)};
+  const size_t offset = ThisWorld()->arena().OffsetOf(cell);
+  return {ObjType::kMemory, static_cast<uint32_t>(offset / 8),
+          static_cast<uint32_t>(offset % 8)};
 }
 
 // A shared field as the running task sees it: its own store, if one is pending.

@@ -13,4 +13,11 @@ bool AtomicDecAndTest::await_resume() const {
   return v->counter == 0;
 }
 
+void AtomicDec::await_resume() const {
+  v->counter -= 1;
+  if (v->counter < 0) {
+    ReportHere(trace::Checker::kCountsSane, below_zero, op.obj);
+  }
+}
+
 }  // namespace mmfault::kernel

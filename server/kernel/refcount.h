@@ -50,6 +50,11 @@ struct [[nodiscard]] AtomicDecAndTest : AtomicPoint {
   bool await_resume() const;
 };
 
+struct [[nodiscard]] AtomicDec : AtomicPoint {
+  trace::Cause below_zero;
+  void await_resume() const;
+};
+
 inline AtomicInc atomic_inc(atomic_t* v, ObjKey key, const char* where) {
   return {{{{trace::OpKind::kRefGet, trace::Access::kWrite, key, where}}, v}};
 }
@@ -62,6 +67,13 @@ inline AtomicDecAndTest atomic_dec_and_test(atomic_t* v, ObjKey key,
                                             trace::Cause below_zero,
                                             const char* where) {
   return {{{{trace::OpKind::kRefPut, trace::Access::kWrite, key, where}}, v},
+          below_zero};
+}
+
+// Nobody learns whether it reached zero.
+inline AtomicDec atomic_dec(atomic_t* v, ObjKey key, trace::Cause below_zero,
+                            const char* where) {
+  return {{{{trace::OpKind::kRefDec, trace::Access::kWrite, key, where}}, v},
           below_zero};
 }
 

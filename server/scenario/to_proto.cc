@@ -41,6 +41,7 @@ v1::Event::Kind KindOf(const trace::Op& op) {
     case OpKind::kRefGet:
     case OpKind::kRefGetNotZero:
     case OpKind::kRefPut:
+    case OpKind::kRefDec:
       return op.obj.type() == trace::ObjType::kPage ? v1::Event::KIND_PAGE
                                                     : v1::Event::KIND_COUNT;
     case OpKind::kSignalSend:

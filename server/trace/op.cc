@@ -18,7 +18,7 @@ const char* OpKindName(OpKind kind) {
       "free",      "callback",    "callback_return", "wait",
       "wake",      "sleep",       "yield",           "hold",
       "call",      "return",      "store_visible",   "barrier",
-      "choice",
+      "choice",    "ref_dec",
   };
   const auto index = static_cast<std::size_t>(kind);
   return index < kNames.size() ? kNames[index] : "unknown";

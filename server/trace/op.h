@@ -52,6 +52,7 @@ enum class OpKind : uint8_t {
   kStoreVisible = 30,  // a pending store reaches memory (PSO)
   kBarrier = 31,       // waits until the task's stores have
   kChoice = 32,        // one of several things that may happen
+  kRefDec = 33,        // a put that does not ask whether it was the last
 };
 
 // Lower-case name of a kind, for stories; never null.

@@ -40,6 +40,7 @@ struct Race {
   std::array<Cell<int32_t>, kNodes> begins;
   std::array<Cell<int32_t>, kNodes> ends;
   std::array<Cell<int32_t>, kNodes> releases;
+  std::array<kernel::atomic_t, kNodes> active;  // begun and not ended
   std::array<Cell<int32_t>, 2> page;
   Cell<int32_t> rc1;
   Cell<int32_t> rc4;
@@ -55,8 +56,14 @@ kernel::ObjKey UsersKey(const Race* r) { return r->object.key(1); }
 
 enum class Call : uint8_t { kBegin, kEnd, kRelease };
 
-// A notifier's method: one step on its channel.
-struct CallPoint : kernel::Point {
+kernel::ObjKey NodeKey(const Race* r, int node) {
+  return r->object.key(static_cast<uint32_t>(8 + node));
+}
+
+// A notifier's method: one step. Begin and end count what is under way there,
+// as kvm->mn_active_invalidate_count does, so two that keep the count above
+// zero commute; a release commutes with none of them.
+struct CallPoint : kernel::AtomicPoint {
   Race* race;
   int node;
   Call call;
@@ -72,17 +79,22 @@ struct CallPoint : kernel::Point {
     }
     if (call == Call::kBegin) {
       r->begins[node] += 1;
-    } else if (r->ends[node] == r->begins[node]) {
+      v->counter += 1;
+    } else if (v->counter == 0) {
       r->broken |= kEndWithoutBegin;
     } else {
       r->ends[node] += 1;
+      v->counter -= 1;
     }
   }
 };
 
 CallPoint CallNode(Race* r, int node, Call call) {
-  return {{{trace::OpKind::kCallback, trace::Access::kWrite,
-            r->object.key(static_cast<uint32_t>(8 + node)), "callback"}},
+  const trace::OpKind kind = call == Call::kBegin ? trace::OpKind::kRefGet
+                             : call == Call::kEnd ? trace::OpKind::kRefDec
+                                                  : trace::OpKind::kCallback;
+  return {{{{kind, trace::Access::kWrite, NodeKey(r, node), "callback"}},
+           &r->active[node]},
           r,
           node,
           call};
@@ -228,16 +240,21 @@ Task<> T5(void* /*arg*/) {
 
 }  // namespace
 
-std::unique_ptr<sched::World> MakeRace(int rounds_a, int rounds_b) {
+std::unique_ptr<sched::World> MakeRace(int rounds_a, int rounds_b,
+                                       bool lockdep) {
   auto world = std::make_unique<sched::World>(sched::WorldOptions());
   const sched::World::Scope scope(world.get());
   kernel::InitKernel(world.get());
   auto* r = world->New<Race>(trace::ObjType::kMm);
   CHECK(r != nullptr);
   r->rounds = {rounds_a, rounds_b};
-  kernel::mutex_init(&r->mmap_sem, kernel::LockClass::kMmap);
-  kernel::mutex_init(&r->rmap[0], kernel::LockClass::kMapping);
-  kernel::mutex_init(&r->rmap[1], kernel::LockClass::kAnonVma);
+  using kernel::LockClass;
+  const auto of_class = [lockdep](LockClass lock_class) {
+    return lockdep ? lock_class : LockClass::kNone;
+  };
+  kernel::mutex_init(&r->mmap_sem, of_class(LockClass::kMmap));
+  kernel::mutex_init(&r->rmap[0], of_class(LockClass::kMapping));
+  kernel::mutex_init(&r->rmap[1], of_class(LockClass::kAnonVma));
   r->users.counter = 1;
   r->head = kA;
   for (const sched::TaskEntry entry : {T1, T2a, T2b, T3, T4, T5}) {

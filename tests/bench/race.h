@@ -19,6 +19,9 @@
 // The large form has two rounds of T2a and T2b; the form with ten times SPIN's
 // states three and two.
 //
+// Begin and end count what is under way at a notifier, as atomic_inc and
+// atomic_dec: two of them commute while the count stays above zero.
+//
 // A terminal state is what all tools can tell: return codes, who is listed, the
 // counts of each notifier, mm_users, and what was broken.
 
@@ -33,7 +36,9 @@
 namespace mmfault::bench {
 
 // A world that is about to run the race, with that many rounds of T2a and T2b.
-std::unique_ptr<sched::World> MakeRace(int rounds_a, int rounds_b);
+// Without `lockdep` the locks have no class: nobody checks their order.
+std::unique_ptr<sched::World> MakeRace(int rounds_a, int rounds_b,
+                                       bool lockdep = true);
 
 // The terminal state, in the words of spin/race.pml.
 std::string RaceState(const sched::World& world);

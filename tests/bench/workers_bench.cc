@@ -36,10 +36,11 @@ using Better = Report::Better;
 using Clock = std::chrono::steady_clock;
 
 constexpr char kScenario[] =
-    "tests/scenarios/fast/register_vs_truncate.textproto";
-constexpr int64_t kSteps = 8'000'000;
+    "tests/scenarios/fast/walk_vs_unregister.textproto";
+constexpr int64_t kSteps = 4'000'000;
 constexpr int kPairs = 7;
 constexpr size_t kSimulated = 8;
+constexpr int kRounds = 3;  // of the race: some seconds
 
 // --- Measured ----------------------------------------------------------------
 
@@ -107,7 +108,7 @@ bool GoOn(sched::World* /*at*/, explore::End /*end*/,
 }
 
 std::vector<Piece> Record() {
-  const auto world = MakeRace(2, 2);
+  const auto world = MakeRace(kRounds, kRounds);
   std::vector<Piece> pieces(1);
   for (size_t i = 0; i < pieces.size(); ++i) {
     const double begin = ThreadSeconds();
@@ -166,7 +167,7 @@ double Simulate(const std::vector<Piece>& pieces, size_t workers) {
 }
 
 void MeasureEight(Report& report) {
-  const auto world = MakeRace(2, 2);
+  const auto world = MakeRace(kRounds, kRounds);
   std::vector<double> efficiencies;
   std::vector<double> overheads;
   for (int i = 0; i < 3; ++i) {

@@ -69,6 +69,9 @@ sched::Task<> RunCount(Shared* s, Line line) {
     const bool got =
         co_await kernel::atomic_inc_not_zero(count, CountKey(s), "get");
     Note(s, got ? 1 : 0);
+  } else if (line.instruction == Instruction::kDec) {
+    co_await kernel::atomic_dec(count, CountKey(s),
+                                trace::Cause::kRefcountBelowZero, "dec");
   } else {
     const bool last = co_await kernel::atomic_dec_and_test(
         count, CountKey(s), trace::Cause::kRefcountBelowZero, "put");
@@ -132,6 +135,7 @@ sched::Task<bool> RunLine(Shared* s, Line line) {
     case Instruction::kGet:
     case Instruction::kGetNotZero:
     case Instruction::kPut:
+    case Instruction::kDec:
       co_await RunCount(s, line);
       break;
     case Instruction::kRcuLock:
@@ -184,9 +188,12 @@ Line Block(Instruction instruction, base::Prng* prng) {
 // `counts`: mostly gets and puts of the one counter.
 Line Leaf(base::Prng* prng, int tasks, bool counts) {
   if (counts && prng->Below(3) != 0) {
-    return {prng->Below(2) == 0 ? Instruction::kGetNotZero : Instruction::kPut};
+    static constexpr std::array kCounts = {
+        Instruction::kGetNotZero, Instruction::kPut, Instruction::kGet,
+        Instruction::kPut, Instruction::kDec};
+    return {kCounts[prng->Below(kCounts.size())]};
   }
-  switch (prng->Below(9)) {
+  switch (prng->Below(11)) {
     case 0:
     case 1:
       return {Instruction::kStore, static_cast<int8_t>(prng->Below(kCells))};
@@ -202,6 +209,10 @@ Line Leaf(base::Prng* prng, int tasks, bool counts) {
               static_cast<int8_t>(prng->Below(static_cast<uint32_t>(tasks)))};
     case 7:
       return {Instruction::kTestSignal};
+    case 8:
+      return {Instruction::kGet};
+    case 9:
+      return {Instruction::kDec};
     default:
       return {Instruction::kTryLock,
               static_cast<int8_t>(prng->Below(kMutexes))};

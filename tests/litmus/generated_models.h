@@ -34,6 +34,7 @@ enum class Instruction : uint8_t {
   kGet,
   kGetNotZero,
   kPut,
+  kDec,
   kRcuLock,
   kRcuUnlock,
   kSynchronize,
