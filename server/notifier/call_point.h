@@ -94,7 +94,9 @@ Task<> ReadOps(mmu_notifier* mn);
 // whichever mm's.
 void CheckWalkerLocks(mmu_notifier* mn, Method method);
 
-inline void CheckMayBeCalled(mmu_notifier* mn, Method method) {
+// `walks`: the caller has the notifier from the list.
+inline void CheckMayBeCalled(mmu_notifier* mn, Method method,
+                             bool walks = true) {
   if (mn->registration == Registration::kUnregistered) {
     kernel::ThisWorld()->Report(
         {.checker = trace::Checker::kNoCallbackAfterUnregister,
@@ -105,7 +107,7 @@ inline void CheckMayBeCalled(mmu_notifier* mn, Method method) {
          .obj = mn->object.key(),
          .a = static_cast<uint64_t>(method)});
   }
-  if (mm::era().list_needs_mm_lock && NeedsMmLock(method)) {
+  if (walks && mm::era().list_needs_mm_lock && NeedsMmLock(method)) {
     CheckWalkerLocks(mn, method);
   }
   if (mn->unloaded) {

@@ -237,7 +237,7 @@ Task<> DeliverLate(void* arg) {
   co_await Enter(mn, late->sent.method, late->sent.range.start,
                  late->sent.range.end);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
-  CheckMayBeCalled(mn, late->sent.method);
+  CheckMayBeCalled(mn, late->sent.method, false);
   co_await Deliver(late->sent, late->walker);
   kernel::ThisWorld()->Delete(late);
 }
