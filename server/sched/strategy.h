@@ -6,6 +6,7 @@
 #ifndef MMFAULT_SERVER_SCHED_STRATEGY_H_
 #define MMFAULT_SERVER_SCHED_STRATEGY_H_
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -38,6 +39,23 @@ inline uint8_t DrawAnswer(base::Prng& prng, int count) {
   return static_cast<uint8_t>(prng.Below(static_cast<uint32_t>(count)));
 }
 
+// Where the set bits of a byte are.
+struct BitTable {
+  std::array<uint8_t, 256> count = {};
+  std::array<std::array<uint8_t, 8>, 256> nth = {};
+
+  constexpr BitTable() {
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      for (uint8_t bit = 0; bit < 8; ++bit) {
+        if ((byte >> bit & 1) != 0) {
+          nth[byte][count[byte]++] = bit;
+        }
+      }
+    }
+  }
+};
+inline constexpr BitTable kBits;
+
 // The n-th set bit of a mask, from 0. Requires n < popcount(mask).
 inline int NthBit(uint64_t mask, int n) {
   while (n-- > 0) {
@@ -51,6 +69,10 @@ class UniformStrategy : public Strategy {
  public:
   explicit UniformStrategy(uint64_t seed) : prng_(seed) {}
   int Pick(const World& /*world*/, uint64_t runnable) override {
+    // Few tasks, as a rule: a loop of random length would be mispredicted.
+    if (runnable < kBits.count.size()) [[likely]] {
+      return kBits.nth[runnable][prng_.Below(kBits.count[runnable])];
+    }
     const auto count = static_cast<uint32_t>(std::popcount(runnable));
     return NthBit(runnable, static_cast<int>(prng_.Below(count)));
   }

@@ -5,6 +5,8 @@
 
 #include "server/sched/world.h"
 
+#include <bit>
+
 #include "gtest/gtest.h"
 #include "server/kernel/lock.h"
 #include "server/kernel/point.h"
@@ -50,6 +52,15 @@ Task<> YieldTwice(void* /*arg*/) {
 }
 
 // --- Slots and frames --------------------------------------------------------
+
+TEST(BitTableTest, HasTheBitsOfEachByte) {
+  for (unsigned byte = 1; byte < 256; ++byte) {
+    ASSERT_EQ(kBits.count[byte], std::popcount(byte));
+    for (int n = 0; n < std::popcount(byte); ++n) {
+      EXPECT_EQ(kBits.nth[byte][static_cast<size_t>(n)], NthBit(byte, n));
+    }
+  }
+}
 
 TEST(WorldTest, SlotsRunOutAndComeBack) {
   EngineWorld world;
