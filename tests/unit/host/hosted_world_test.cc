@@ -122,7 +122,7 @@ TEST_F(HostTest, ResetBeginsAnewAndKeepsBindings) {
   Call(world, "c", 2, Register("n0"));
   EXPECT_EQ(stream->NextAnswer(2).result().result().rc(), 0);
   const std::string first = EventHash(world);
-  On(world, [&] { world->Reset(0); });
+  On(world, [&] { EXPECT_TRUE(world->Reset(0).ok()); });
   EXPECT_EQ(stream->Next([](const auto& m) { return m.has_world_reset(); })
                 .world_reset()
                 .generation(),
