@@ -122,8 +122,7 @@ void Registry::DisarmAll() {
 }
 
 void Registry::SetArmed(size_t point) {
-  const bool armed =
-      !at_[point].empty() || watched_[point] || observed_[point];
+  const bool armed = !at_[point].empty() || watched_[point] || observed_[point];
   armed_[point].store(armed ? 1 : 0, std::memory_order_relaxed);
 }
 
