@@ -282,6 +282,36 @@ class ServerTest(FolderTest):
         self.assertIn("HOLDS", replay.stdout)
         self.ok("run", "delete", name)
 
+    def test_a_run_leaves_a_capsule_for_each_violation(self):
+        folder = os.path.join(self.folder, "capsules")
+        self.ok("run", SCENARIOS / "sleeping_notifier_spin.textproto",
+                "--protocol", "seed_flags", "--capsules", folder)
+        names = os.listdir(folder)
+        self.assertIn("sleeping_notifier_spin-seed_flags-no_sleep_in_atomic"
+                      ".mmfault", names)
+        for name in names:
+            replay = run("replay", os.path.join(folder, name))
+            self.assertEqual(replay.returncode, 1, replay.stderr)
+            checker = name.removesuffix(".mmfault").split("-")[-1]
+            self.assertIn("VIOLATED " + checker, replay.stdout)
+
+    def test_a_livelock_is_replayed_as_a_prefix_and_a_loop(self):
+        folder = os.path.join(self.folder, "livelock")
+        self.ok("run", KNOWN_BUGS / "p52_livelock.textproto",
+                "--protocol", "6.1", "--capsules", folder)
+        capsule = os.path.join(folder, "p52_livelock-6.1-no_livelock.mmfault")
+        with open(capsule, encoding="utf-8") as file:
+            self.assertRegex(file.read(), r'decisions: ".*,\(.*\)\*100"')
+        replay = run("replay", capsule)
+        self.assertEqual(replay.returncode, 1, replay.stderr)
+        self.assertIn("** no_livelock", replay.stdout)
+        self.assertRegex(replay.stdout, r"steps \d+ to \d+ are a loop: it went "
+                                        r"round 100 times")
+        smaller = os.path.join(folder, "smaller.mmfault")
+        report = run("minimize", capsule, "--capsule", smaller)
+        self.assertEqual(report.returncode, 1, report.stderr)
+        self.assertEqual(run("replay", smaller).returncode, 1)
+
     def test_the_execution_of_the_readme_is_a_leak(self):
         text = (ROOT / "README.md").read_text(encoding="utf-8")
         decisions = re.search(r"--decisions (\S+)", text).group(1)
