@@ -188,6 +188,7 @@ Task<int> Deliver(const message& sent, int walker) {
 
 // --- Later than it should ----------------------------------------------------
 
+// Null where the world has no room for it.
 disturbance* Disturb(mmu_notifier* mn) {
   if (mn->disturbed == nullptr) {
     mn->disturbed =
@@ -288,25 +289,21 @@ Task<int> Answer(const message& sent, int rc) {
   if (mn->object.freed()) {
     co_return rc;  // by its driver, in release
   }
-  disturbance* of = mn->disturbed;
-  switch (action.kind) {
-    case ActionKind::kDuplicate:
-      of = Disturb(mn);
-      of->stray_answers += 1;
-      of->stray_rc = rc;
-      break;
-    case ActionKind::kReorder:
-      of = Disturb(mn);
-      co_await Turn(mn, of, AnsweredTo,
-                    of->answered + static_cast<uint64_t>(action.arg));
-      break;
-    default:
-      break;
+  const bool disturbs = action.kind == ActionKind::kDuplicate ||
+                        action.kind == ActionKind::kReorder;
+  disturbance* of = disturbs ? Disturb(mn) : mn->disturbed.get();
+  if (of == nullptr) {
+    co_return rc;  // undisturbed, or the world has no room for it
   }
-  if (of != nullptr) {
-    of->answered += 1;
-    kernel::ThisWorld()->Reevaluate(of->waiters);
+  if (action.kind == ActionKind::kDuplicate) {
+    of->stray_answers += 1;
+    of->stray_rc = rc;
+  } else if (action.kind == ActionKind::kReorder) {
+    co_await Turn(mn, of, AnsweredTo,
+                  of->answered + static_cast<uint64_t>(action.arg));
   }
+  of->answered += 1;
+  kernel::ThisWorld()->Reevaluate(of->waiters);
   co_return rc;
 }
 
