@@ -212,23 +212,11 @@ void DepthFirst::ReachEnd(End end) {
   }
 }
 
-// The execution that goes on round the loop is one of its own; the search goes
-// on from where it was.
 void DepthFirst::LookForLoop() {
-  const size_t depth = world_->undo_depth();
-  const std::optional<Schedule> rounds = loops_->GoRound();
-  if (!rounds) {
-    return;
-  }
-  const size_t length = schedule_.size();
-  schedule_.insert(schedule_.end(), rounds->begin(), rounds->end());
-  result_.executions += 1;
-  if (!visitor_(world_, End::kLoop, schedule_)) {
+  if (!loops_->Look(&schedule_, visitor_, &result_)) {
     result_.outcome = Outcome::kStopped;
     stopped_ = true;
   }
-  schedule_.resize(length);
-  world_->UndoTo(depth);
 }
 
 int DepthFirst::Choose(Node* node) const {

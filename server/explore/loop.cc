@@ -193,15 +193,16 @@ void LoopFinder::Add(int task) {
 
 void LoopFinder::Stepping(Decision decision) {
   const uint64_t enabled = world_->runnable();
-  const bool alone = std::has_single_bit(enabled);
+  const bool asked = std::has_single_bit(enabled) && met_[position_ >> 52] != 0;
   levels_.push_back({decision, position_, enabled,
-                     alone ? FramesOf(*world_, decision.task) : 0});
+                     asked ? FramesOf(*world_, decision.task) : 0,
+                     terms_[static_cast<size_t>(decision.task)]});
 }
 
 void LoopFinder::Stepped(uint64_t spawned) {
-  const Decision decision = levels_.back().decision;
+  levels_.back().spawned = spawned;
   ++met_[position_ >> 52];
-  Add(decision.task);
+  Add(levels_.back().decision.task);
   for (; spawned != 0; spawned &= spawned - 1) {
     Add(std::countr_zero(spawned));
   }
@@ -212,11 +213,10 @@ void LoopFinder::Undone() {
   levels_.pop_back();
   --met_[level.position >> 52];
   position_ = level.position;
-  for (uint64_t rest = world_->state().alive | Bit(level.decision.task);
-       rest != 0; rest &= rest - 1) {
-    const int task = std::countr_zero(rest);
-    terms_[static_cast<size_t>(task)] = TermOf(*world_, task);
+  for (uint64_t rest = level.spawned; rest != 0; rest &= rest - 1) {
+    terms_[static_cast<size_t>(std::countr_zero(rest))] = 0;
   }
+  terms_[static_cast<size_t>(level.decision.task)] = level.term;
 }
 
 uint64_t LoopFinder::SteppedSince(size_t level) const {
@@ -297,6 +297,22 @@ std::optional<Schedule> LoopFinder::GoRound() {
     }
   }
   return std::nullopt;
+}
+
+bool LoopFinder::Look(Schedule* schedule, const Visitor& visitor,
+                      SearchResult* result) {
+  const size_t depth = world_->undo_depth();
+  const std::optional<Schedule> rounds = GoRound();
+  if (!rounds) {
+    return true;
+  }
+  const size_t length = schedule->size();
+  schedule->insert(schedule->end(), rounds->begin(), rounds->end());
+  result->executions += 1;
+  const bool goes_on = visitor(world_, End::kLoop, *schedule);
+  schedule->resize(length);
+  world_->UndoTo(depth);
+  return goes_on;
 }
 
 }  // namespace mmfault::explore

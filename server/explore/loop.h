@@ -63,21 +63,27 @@ class LoopFinder {
   void Stepped(uint64_t spawned);
   void Undone();
 
-  // Goes round each loop that the last step may have closed. When one is a
-  // livelock, that is reported, the world is at its end, and the steps that led
-  // there from here are returned; else the world is where it was. After the
-  // first one found there is no second.
-  std::optional<Schedule> GoRound();
+  // Goes round each loop that the last step may have closed. One that is a
+  // livelock is reported and shown to the visitor as an execution of its own,
+  // which `schedule` leads to. Then the world and the schedule are what they
+  // were. After the first one found there is no second. False: the visitor
+  // wants no more.
+  bool Look(Schedule* schedule, const Visitor& visitor, SearchResult* result);
 
  private:
   struct Level {
     Decision decision;
     uint64_t position;  // before the step
     uint64_t enabled;
-    uint64_t frames;  // of the stepping task, if no other could run; else 0
+    // Of the stepping task, if no other could run and the position may have
+    // been there before; else 0.
+    uint64_t frames;
+    uint64_t term;         // the task's part of the position
+    uint64_t spawned = 0;  // in the step
   };
 
   void Add(int task);
+  std::optional<Schedule> GoRound();
   uint64_t SteppedSince(size_t level) const;
   bool IsFair(size_t level) const;
   bool IsOnItsWay(size_t level) const;

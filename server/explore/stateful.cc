@@ -203,22 +203,11 @@ void Stateful::ReachEnd(End end) {
   }
 }
 
-// As DepthFirst::LookForLoop().
 void Stateful::LookForLoop() {
-  const size_t depth = world_->undo_depth();
-  const std::optional<Schedule> rounds = loops_->GoRound();
-  if (!rounds) {
-    return;
-  }
-  const size_t length = schedule_.size();
-  schedule_.insert(schedule_.end(), rounds->begin(), rounds->end());
-  result_.executions += 1;
-  if (!visitor_(world_, End::kLoop, schedule_)) {
+  if (!loops_->Look(&schedule_, visitor_, &result_)) {
     result_.outcome = Outcome::kStopped;
     stopped_ = true;
   }
-  schedule_.resize(length);
-  world_->UndoTo(depth);
 }
 
 uint64_t Stateful::SleepAfter(const Node& node, int task) const {
