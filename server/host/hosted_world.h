@@ -374,6 +374,7 @@ class HostedWorld final : public RemoteSession,
   void DeliverViolation(const Note& note);
   void DeliverCallback(uint64_t number);
   void DeliverDisconnect(uint32_t notifier);
+  void DeliverDisconnects(const std::vector<Note>& notes);
   void ExpireLimits();
 
   // --- Signals (world_signals.cc)

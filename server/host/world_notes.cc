@@ -77,6 +77,7 @@ void HostedWorld::DeliverNotes() {
     std::vector<Note> notes = std::move(delivered_);
     notes.clear();
     notes.swap(notes_);
+    bool disconnects = false;
     for (const Note& note : notes) {
       switch (note.kind) {
         case Note::Kind::kStepDone:
@@ -92,20 +93,27 @@ void HostedWorld::DeliverNotes() {
           DeliverViolation(note);
           break;
         case Note::Kind::kDisconnect:
+          disconnects = true;
           break;
       }
     }
-    // After the callbacks of the same step, which are lost with the client.
-    for (const Note& note : notes) {
-      if (note.kind == Note::Kind::kDisconnect) {
-        DeliverDisconnect(note.notifier);
-      }
+    if (disconnects) [[unlikely]] {
+      DeliverDisconnects(notes);
     }
     delivered_ = std::move(notes);
   }
   if (look_for_dead_) {
     look_for_dead_ = false;
     DeliverDead();
+  }
+}
+
+// After the callbacks of the same step, which are lost with the client.
+void HostedWorld::DeliverDisconnects(const std::vector<Note>& notes) {
+  for (const Note& note : notes) {
+    if (note.kind == Note::Kind::kDisconnect) {
+      DeliverDisconnect(note.notifier);
+    }
   }
 }
 
