@@ -17,6 +17,7 @@
 #include "clients/cli/interrupt.h"
 #include "clients/cli/output.h"
 #include "clients/cli/progress.h"
+#include "clients/cli/report_format.h"
 #include "clients/cli/run_job.h"
 #include "clients/cli/shard.h"
 #include "server/report/junit.h"
@@ -147,14 +148,8 @@ int ExploreExitCode(const v1::Run& run) {
   return cut ? kExitInconclusive : kExitOk;
 }
 
-// As asked, or as the file's name says, or as everything else is printed.
 std::string MatrixFormat(const Context& context, const RunFlags& flags) {
-  if (!flags.matrix_format.empty()) return flags.matrix_format;
-  const std::string_view file = flags.matrix_file;
-  if (file.ends_with(".html")) return "html";
-  if (file.ends_with(".json")) return "json";
-  if (!file.empty()) return "text";
-  return context.is_json() ? "json" : "text";
+  return ReportFormat(context, flags.matrix_format, flags.matrix_file);
 }
 
 // Whether standard output is for the matrix and nothing else.

@@ -7,13 +7,13 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
-#include <string_view>
 #include <utility>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_codes.h"
 #include "clients/cli/interrupt.h"
 #include "clients/cli/progress.h"
+#include "clients/cli/report_format.h"
 #include "clients/cli/scenario_files.h"
 #include "clients/cli/shard.h"
 #include "clients/cli/sweep_journal.h"
@@ -73,14 +73,6 @@ v1::SweepRequest RequestFrom(const SweepFlags& flags, const Shard& shard,
   return request;
 }
 
-std::string FormatOf(const Context& context, const ReportFlags& flags) {
-  const std::string_view out = flags.out;
-  if (!flags.format.empty()) return flags.format;
-  if (out.ends_with(".html")) return "html";
-  if (out.ends_with(".json")) return "json";
-  return out.empty() && context.is_json() ? "json" : "text";
-}
-
 std::string Render(const std::string& format, const report::Sweep& sweep) {
   if (format == "html") return report::RenderSweepHtml(sweep);
   if (format == "json") return report::RenderSweepJson(sweep);
@@ -101,7 +93,8 @@ int ExitCodeOf(report::Standing standing) {
 
 bool Report(Context& context, const ReportFlags& flags, report::Sweep sweep) {
   report::Sort(&sweep);
-  const std::string text = Render(FormatOf(context, flags), sweep);
+  const std::string text =
+      Render(ReportFormat(context, flags.format, flags.out), sweep);
   const std::vector<report::SweepTable> tables = report::TablesOf(sweep);
   if (flags.out.empty()) {
     std::cout << text << std::flush;

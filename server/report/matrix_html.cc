@@ -11,30 +11,16 @@
 #include <vector>
 
 #include "server/check/catalogue.h"
+#include "server/report/html_page.h"
 #include "server/report/matrix.h"
 #include "server/report/xml.h"
 
 namespace mmfault::report {
 namespace {
 
-constexpr std::string_view kHead = R"(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>mmfault: protocols and catalogue entries</title>
-<style>
-:root { --page: #fff; --ink: #1b1b1b; --faint: #595959; --line: #c8c8c8;
-  --bad: #fbd5d0; --bad-ink: #7a0c00; --lives: #fdeebd; --lives-ink: #5c4400;
-  --good: #dcefdc; --good-ink: #14521b; --open: #dfe6f5; --open-ink: #1f3a78;
-  --link: #0b4fa3; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #161616; --ink: #e8e8e8; --faint: #a8a8a8; --line: #444;
-    --bad: #5a1712; --bad-ink: #ffd2cb; --lives: #4a3a08; --lives-ink: #ffe9a3;
-    --good: #173a1c; --good-ink: #c9f0cd; --open: #1d2c4f; --open-ink: #d3e0ff;
-    --link: #8dbbff; } }
-body { margin: 1.5rem auto; padding: 0 1rem 45vh; max-width: 80rem;
+constexpr std::string_view kTitle = "mmfault: protocols and catalogue entries";
+constexpr std::string_view kStyle =
+    R"(body { margin: 1.5rem auto; padding: 0 1rem 45vh; max-width: 80rem;
   background: var(--page); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 a { color: var(--link); }
@@ -75,10 +61,10 @@ section .close { float: right; }
 h2 { font-size: 1.0625rem; margin: 0 0 0.25rem; }
 ul { margin: 0.25rem 0; padding-left: 1.25rem; }
 code { font-size: 0.875rem; overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1>Protocols and catalogue entries</h1>
+)";
+
+constexpr std::string_view kIntroduction =
+    R"(<h1>Protocols and catalogue entries</h1>
 <dl>
 <dt class="VIOLATED">X</dt><dd>VIOLATED: the promise was broken</dd>
 <dt class="TOLERATED">T</dt><dd>TOLERATED: broken, and the design lives with it</dd>
@@ -189,7 +175,7 @@ std::string SectionHtml(const Matrix& matrix, size_t row, size_t column) {
 }  // namespace
 
 std::string RenderMatrixHtml(const Matrix& matrix) {
-  std::string out(kHead);
+  std::string out = HtmlHead(kTitle, kStyle) + std::string(kIntroduction);
   out += "<main>\n";
   for (const MatrixPart& part : PartsOf(matrix)) out += TableHtml(matrix, part);
   for (size_t row = 0; row < matrix.protocols.size(); ++row) {

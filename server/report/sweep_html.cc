@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/report/html_page.h"
 #include "server/report/sweep.h"
 #include "server/report/xml.h"
 
@@ -19,24 +20,9 @@ namespace {
 
 using v1::SweepCell;
 
-constexpr std::string_view kHead = R"(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>mmfault: every fault in turn</title>
-<style>
-:root { --page: #fff; --ink: #1b1b1b; --faint: #595959; --line: #c8c8c8;
-  --bad: #fbd5d0; --bad-ink: #7a0c00; --lives: #fdeebd; --lives-ink: #5c4400;
-  --good: #dcefdc; --good-ink: #14521b; --open: #dfe6f5; --open-ink: #1f3a78;
-  --link: #0b4fa3; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #161616; --ink: #e8e8e8; --faint: #a8a8a8; --line: #444;
-    --bad: #5a1712; --bad-ink: #ffd2cb; --lives: #4a3a08; --lives-ink: #ffe9a3;
-    --good: #173a1c; --good-ink: #c9f0cd; --open: #1d2c4f; --open-ink: #d3e0ff;
-    --link: #8dbbff; } }
-body { margin: 1.5rem auto; padding: 0 1rem 3rem; max-width: 90rem;
+constexpr std::string_view kTitle = "mmfault: every fault in turn";
+constexpr std::string_view kStyle =
+    R"(body { margin: 1.5rem auto; padding: 0 1rem 3rem; max-width: 90rem;
   background: var(--page); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 a { color: var(--link); }
@@ -58,10 +44,10 @@ h2 { font-size: 1.125rem; margin: 2rem 0 0.25rem; }
 p { margin: 0.25rem 0; }
 li:target { outline: 2px solid var(--link); outline-offset: 2px; }
 code { font-size: 0.875rem; overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1>Every fault in turn</h1>
+)";
+
+constexpr std::string_view kIntroduction =
+    R"(<h1>Every fault in turn</h1>
 <p>A row is one action at one point, a column one pass of it: there the fault acts, and nowhere else.
 <b>.</b> holds, <b>X</b> violated, <b>T</b> tolerated: the design lives with it, <b>-</b> not fired: there is no such pass,
 <b>?</b> inconclusive. Choose a cell that is broken for what was broken and for the command that shows it again.</p>
@@ -172,7 +158,7 @@ std::string RenderSweepHtml(const Sweep& sweep) {
   const std::vector<SweepTable> tables = TablesOf(sweep);
   SweepTotals totals;
   for (const SweepTable& table : tables) totals.Add(table.totals);
-  std::string out(kHead);
+  std::string out = HtmlHead(kTitle, kStyle) + std::string(kIntroduction);
   out += "<p>" + std::to_string(tables.size()) + " cases, " +
          XmlEscape(TotalsText(totals)) + "</p>\n<main>\n";
   for (const SweepTable& table : tables) out += TableHtml(table);

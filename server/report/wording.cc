@@ -225,10 +225,8 @@ std::vector<std::string> FaultLines(const v1::Violation& violation) {
 
 std::string ProbeText(const v1::ProbeResult& probe) {
   constexpr std::string_view kPrefix = "PROPERTY_";
-  std::string property = v1::Probe::Property_Name(probe.property());
-  if (property.compare(0, kPrefix.size(), kPrefix) == 0) {
-    property.erase(0, kPrefix.size());
-  }
+  const std::string property =
+      v1::Probe::Property_Name(probe.property()).substr(kPrefix.size());
   return "probe " + probe.id() + ": " + property +
          (probe.met() ? ", met: " : ", NOT MET: ") + probe.finding();
 }
