@@ -16,8 +16,8 @@
 //
 // A draw is a hash of the world's seed, the point, what the rule says, the
 // term's place in it and the hit: no draw depends on which others were made, on
-// other rules, or on the schedule but through the hit. So does a delay's
-// jitter.
+// other rules, or on the schedule but through the hit. A delay's jitter is
+// drawn so, too.
 //
 // A term's `when` counts the passes that the rule's filter and the term's
 // conditions admit, whatever the other terms and rules do: hit 5 is hit 5.

@@ -162,6 +162,8 @@ class Case : public MachineListener {
   absl::StatusOr<Case*> Twin();
   int64_t Schedules() const;
   int64_t StepBudget() const;
+  // Whether executions go on after what is expected has come.
+  bool WantsAll() const;
   // Now and then: tells of progress and asks whether to go on.
   void Progress(int64_t every, int64_t total);
   bool MayStop(const Execution& group) const;

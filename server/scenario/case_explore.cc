@@ -155,8 +155,6 @@ SearchResult Case::SearchOutside(std::string_view engine,
   v1::ExploreReport* report = result_.mutable_explore();
   if (engine == "auto") {
     report->set_strategy("dpor");
-  }
-  if (engine == "auto") {
     report->set_reason("a notifier outside answers: executions are repeated");
   }
   if (engine == "bounded") {

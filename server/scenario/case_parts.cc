@@ -20,8 +20,7 @@ constexpr int64_t kSeedsInPart = 64;
 }  // namespace
 
 bool Case::MayEnd(const Tally& tally) const {
-  const bool exhaust = options_.exhaust || scenario_.explore().exhaust();
-  return !exhaust && probes_.empty() && MayBeDecided(expectations_, tally);
+  return !WantsAll() && MayBeDecided(expectations_, tally);
 }
 
 Findings Case::RunPart(const Part& part, const Before& before,

@@ -94,13 +94,17 @@ std::string Case::ReplayLine(const Execution& execution) const {
     }
     return line + " --decisions " + DecisionsText(*execution.schedule);
   }
-  std::string line = "mmfault run" + of + " --seed " +
-                     std::to_string(execution.seed) + " --schedules 1";
-  if (!strategy.empty() && strategy != "random") {
+  const bool random = strategy.empty() || strategy == "random";
+  const std::string seed = " --seed " + std::to_string(execution.seed);
+  if (options_.is_cell && random) {
+    return "mmfault replay" + of + seed + ExtraOptions(true);
+  }
+  std::string line = "mmfault run" + of + seed + " --schedules 1";
+  if (!random) {
     line += " --strategy " + strategy;
   }
-  // Mutants of a run are in its command; a sweep's are nowhere else.
-  return line + ExtraOptions(options_.extra_faults != 0) +
+  // Mutants of a run are in its command; a cell's are nowhere else.
+  return line + ExtraOptions(options_.is_cell || options_.extra_faults != 0) +
          (options_.all_remote ? " --remote" : "");
 }
 

@@ -20,7 +20,8 @@ using Events = std::vector<trace::Event>;
 // A stop at a fault point, which the twin has not and need not have.
 bool IsOwnStep(const trace::Event& event) {
   return (event.op.kind == trace::OpKind::kYield ||
-          event.op.kind == trace::OpKind::kHold) &&
+          event.op.kind == trace::OpKind::kHold ||
+          event.op.kind == trace::OpKind::kSleep) &&
          faults::FindPoint(event.op.where).has_value();
 }
 

@@ -3,7 +3,8 @@
 
 // crew.h: the workers that share a case's executions.
 //
-// Simulated worlds have no threads; whoever runs cases may (host/threads.h).
+// Simulated worlds have no threads; whoever runs cases may
+// (host/thread_crew.h).
 
 #ifndef MMFAULT_SERVER_SCENARIO_CREW_H_
 #define MMFAULT_SERVER_SCENARIO_CREW_H_

@@ -3,7 +3,7 @@
 
 // predicate.h: what a probe asks of a machine: comparisons joined by &&.
 //
-// scenario.proto:Probe.that lists the values. All of them are read from
+// probe.proto:Probe.that lists the values. All of them are read from
 // simulated state or from counters that undo takes back, so that an answer is a
 // function of where the machine is, and states that are merged answer alike.
 

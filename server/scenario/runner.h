@@ -89,6 +89,9 @@ struct CaseOptions {
   // The last so many of the scenario's rules are not in its file: replay lines
   // say them.
   int extra_faults = 0;
+  // Of a sweep: its file may have sweeps and mutants of its own, so that a run
+  // of it would be something else. Replay lines are of one execution.
+  bool is_cell = false;
   // A case with a rule that never acted is not met.
   bool require_fired = false;
   // Not null: in how many executions the extra ones acted.

@@ -121,15 +121,16 @@ void Groups::AddChains() {
 }
 
 void Groups::AddPairs(size_t count) {
+  size_t there = 0;  // pairs
   for (const PassedPoint& passed : points_) {
     for (int64_t hit = 1; hit <= passed.hits; ++hit) {
+      there += singles_.size() * passed.actions.size();
       for (const std::string& action : passed.actions) {
         singles_.push_back(FaultAt(passed.point, action, hit));
       }
     }
   }
-  const bool few = singles_.size() * singles_.size() / 2 <= 4 * count;
-  pairs_ = few ? SomeOfAll(count) : FewOfMany(count);
+  pairs_ = there <= 4 * count ? SomeOfAll(count) : FewOfMany(count);
 }
 
 std::vector<Groups::Pair> Groups::SomeOfAll(size_t count) const {

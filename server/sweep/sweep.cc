@@ -105,6 +105,7 @@ class Sweeper {
   v1::CaseResult fault_free_;
 };
 
+// `fired`: null when the rules only count.
 absl::StatusOr<v1::CaseResult> Sweeper::Execute(
     const std::vector<v1::SweptFault>& faults, uint64_t seed,
     scenario::FiredCounts* fired) {
@@ -121,7 +122,9 @@ absl::StatusOr<v1::CaseResult> Sweeper::Execute(
   options.exhaust = true;
   options.bounds = input_.bounds;
   options.max_violations = kMaxFindings;
-  options.extra_faults = static_cast<int>(faults.size());
+  options.is_cell = true;
+  // Rules that only count are no part of what is shown again.
+  options.extra_faults = fired == nullptr ? 0 : static_cast<int>(faults.size());
   options.fired = fired;
   if (explore::IsRandomStrategy(bare_.explore().strategy())) {
     options.schedule_count = options_.schedule_count() != 0
@@ -146,8 +149,7 @@ absl::Status Sweeper::Count() {
     fault.set_action("off");
     counting.push_back(fault);
   }
-  scenario::FiredCounts fired;
-  ASSIGN_OR_RETURN(fault_free_, Execute(counting, input_.seed, &fired));
+  ASSIGN_OR_RETURN(fault_free_, Execute(counting, input_.seed, nullptr));
   const int first = bare_.fault_size();
   for (size_t i = 0; i < points_.size(); ++i) {
     points_[i].hits =
@@ -237,13 +239,14 @@ absl::StatusOr<SweepCell::Outcome> Sweeper::RunCell(int64_t number,
   SweepCell cell = CellOf(number, hit);
   const std::vector<v1::SweptFault> faults(cell.faults().begin(),
                                            cell.faults().end());
-  v1::CaseResult result = fault_free_;
   scenario::FiredCounts fired;
   const bool is_fault_free = cell.kind() == SweepCell::KIND_FAULT_FREE;
+  absl::StatusOr<v1::CaseResult> executed;
   if (!is_fault_free) {
-    ASSIGN_OR_RETURN(
-        result, Execute(faults, static_cast<uint64_t>(cell.seed()), &fired));
+    executed = Execute(faults, static_cast<uint64_t>(cell.seed()), &fired);
+    RETURN_IF_ERROR(executed.status());
   }
+  const v1::CaseResult& result = is_fault_free ? fault_free_ : *executed;
   cell.set_schedule_count(result.schedule_count());
   cell.set_fired_schedule_count(
       cell.kind() == SweepCell::KIND_SWARM ? fired.any : fired.all);

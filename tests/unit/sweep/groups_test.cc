@@ -109,6 +109,17 @@ TEST(PairsTest, AllOfThemWhenThereAreFewer) {
   EXPECT_EQ(GroupsOf(points, options, 1).size(), 1U + 3U + 9U);
 }
 
+// Four actions at the only pass there is: no two can act.
+TEST(PairsTest, NoneWhereThereIsOnePass) {
+  v1::SweepOptions options;
+  options.add_points("notifier/mm_lock/lock");
+  options.set_pair_count(1);
+  std::vector<PassedPoint> points = PointsOf(options);
+  ASSERT_EQ(points.size(), 1U);
+  points[0].hits = 1;
+  EXPECT_EQ(GroupsOf(points, options, 1).size(), 1U + 4U);
+}
+
 TEST(SwarmTest, SubsetsOfFamiliesDiffer) {
   v1::SweepOptions options;
   options.set_swarm_count(64);

@@ -70,6 +70,7 @@ struct Swept {
 struct Asked {
   std::string protocol = "6.1";
   std::string mutant = "";
+  bool has_sweeps = false;  // the scenario
   v1::SweepOptions options = {};
   Shard shard = {};
   const SweepCell* after = nullptr;
@@ -81,6 +82,11 @@ absl::Status Sweep(const Asked& asked, Swept* out) {
   EXPECT_TRUE(scenario.ok()) << scenario.status().message();
   if (!asked.mutant.empty()) {
     scenario->add_mutants(asked.mutant);
+  }
+  if (asked.has_sweeps) {
+    v1::FaultRule& swept = *scenario->add_sweep()->mutable_fault();
+    swept.set_point("notifier/mm_lock/lock");
+    swept.set_trigger("signal(SIGUSR1)");
   }
   CaseInput input;
   input.scenario = &*scenario;
@@ -242,13 +248,32 @@ TEST(SweepTest, FindsAMistakeThatOneFaultShows) {
     if (!lines.empty()) {
       EXPECT_THAT(lines,
                   Contains(HasSubstr(
-                      "mmfault run swept.textproto --protocol seed_flags")));
+                      "mmfault replay swept.textproto --protocol seed_flags")));
       EXPECT_THAT(lines,
                   Contains(HasSubstr(" --mutant rollback_forgets_locks --fault "
                                      "'notifier/mm_lock/lock: when=1 "
                                      "signal(SIGKILL)'")));
     }
   }
+}
+
+// A line shows the cell and nothing else of the file.
+TEST(SweepTest, ALineIsOfOneExecution) {
+  v1::SweepOptions options;
+  options.add_points("notifier/mm_lock/lock");
+  options.add_actions("signal");
+  const Asked asked = {.protocol = "seed_flags",
+                       .mutant = "unlock_forgets_bit",
+                       .options = options};
+  Asked with_sweeps = asked;
+  with_sweeps.has_sweeps = true;
+  const Swept swept = SweepAll(with_sweeps);
+  EXPECT_EQ(Texts(swept.cells), Texts(SweepAll(asked).cells));
+  const SweepCell& fault_free = swept.cells[0];
+  ASSERT_NE(fault_free.findings_size(), 0);
+  EXPECT_EQ(fault_free.findings(0).violation().replay_line(),
+            "mmfault replay swept.textproto --protocol seed_flags --seed 1 "
+            "--mutant unlock_forgets_bit");
 }
 
 TEST(SweepTest, APairNeedsBoth) {
