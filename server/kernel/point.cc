@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include "server/kernel/signal.h"
 #include "server/kernel/wait.h"
@@ -137,7 +138,7 @@ void FaultPoint::Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,
                                   .end = end},
                                  &rule_);
   point_ = point;
-  action_ = action;
+  std::construct_at(&action_, action);
   ready_ = action.kind != ActionKind::kHold &&
            action.kind != ActionKind::kYield &&
            action.kind != ActionKind::kDelay;

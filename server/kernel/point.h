@@ -170,7 +170,11 @@ class [[nodiscard]] FaultPoint {
       : FaultPoint(point, faults::PointPlace{.mm = mm}) {}
   FaultPoint(faults::Point point, const faults::PointPlace& place) {
     sched::World* world = ThisWorld();
-    if (!world->faults().armed(point) || world->PassQuietly(point)) [[likely]] {
+    // Not one condition: the compiler would put the disarmed way behind a jump.
+    if (!world->faults().armed(point)) [[likely]] {
+      ready_ = true;
+      error_ = 0;
+    } else if (world->PassQuietly(point)) {
       ready_ = true;
       error_ = 0;
     } else {
@@ -185,7 +189,7 @@ class [[nodiscard]] FaultPoint {
 
  protected:
   struct Disarmed {};
-  explicit FaultPoint(Disarmed /*tag*/) : ready_(true), error_(0), action_() {}
+  explicit FaultPoint(Disarmed /*tag*/) : ready_(true), error_(0), action_{} {}
   void EvaluateIfArmed(faults::Point point, const faults::PointPlace& place) {
     sched::World* world = ThisWorld();
     if (world->faults().armed(point) && !world->PassQuietly(point)) {
@@ -207,7 +211,10 @@ class [[nodiscard]] FaultPoint {
   faults::Point point_;
   int error_;
   uint32_t rule_;  // which has it stop
-  faults::Action action_;
+  // A union's member is not initialized: a disarmed point has no action.
+  union {
+    faults::Action action_;
+  };
 };
 
 // A fault point at which a callback, or its answer, is on its way: its result
