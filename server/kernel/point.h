@@ -170,17 +170,16 @@ class [[nodiscard]] FaultPoint {
       : FaultPoint(point, faults::PointPlace{.mm = mm}) {}
   FaultPoint(faults::Point point, const faults::PointPlace& place) {
     sched::World* world = ThisWorld();
-    // Not one condition: the compiler would put the disarmed way behind a jump.
-    if (!world->faults().armed(point)) [[likely]] {
-      ready_ = true;
-      error_ = 0;
-    } else if (world->PassQuietly(point)) {
-      ready_ = true;
-      error_ = 0;
-    } else {
-      Evaluate(point, place.mm, place.notifier, place.event, place.start,
-               place.end);
+    // Two conditions: as one, the disarmed way would lie behind a jump.
+    if (world->faults().armed(point)) [[unlikely]] {
+      if (!world->PassQuietly(point)) {
+        Evaluate(point, place.mm, place.notifier, place.event, place.start,
+                 place.end);
+        return;
+      }
     }
+    ready_ = true;
+    error_ = 0;
   }
 
   bool await_ready() const noexcept { return ready_; }
