@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "server/base/check.h"
 
@@ -14,6 +15,12 @@ namespace {
 constexpr uint64_t Bit(int task) { return uint64_t{1} << task; }
 
 bool HasBug(const sched::World& world) { return world.state().dead_tasks != 0; }
+
+// Where nothing is given yet, others wait: the first gifts come soon.
+uint64_t FirstWait(const Job& job, uint64_t quota) {
+  const bool is_whole = (job.tries | job.late) == 0;
+  return is_whole ? quota / 16 : quota;
+}
 
 }  // namespace
 
@@ -30,6 +37,7 @@ SearchResult DepthFirst::Run(const Job& job, const Sharing& sharing) {
     result_.outcome = Outcome::kOutside;
     return result_;
   }
+  job_ = &job;
   sharing_ = &sharing;
   if (undo && options_.find_loops) {
     loops_.emplace(world_);
@@ -37,7 +45,7 @@ SearchResult DepthFirst::Run(const Job& job, const Sharing& sharing) {
   Follow(job);
   Enter(job.sleep, job.prefix.empty() ? -1 : job.prefix.back().task, 0);
   while (stack_.top_index() >= root_ && !stopped_) {
-    if (sharing.quota != 0 && result_.steps - last_gift_ >= sharing.quota) {
+    if (sharing.quota != 0 && result_.steps >= next_gift_) {
       GiveAway();
     }
     const int task = Choose(&stack_.top());
@@ -56,7 +64,7 @@ SearchResult DepthFirst::Run(const Job& job, const Sharing& sharing) {
 }
 
 // The job's prefix: events with their clocks, at nodes that are closed. Its
-// root is closed too: only one task goes on from there.
+// root is closed too, where it is said who goes on from there.
 void DepthFirst::Follow(const Job& job) {
   for (const Decision decision : job.prefix) {
     if (world_->runnable() == 0) {
@@ -70,10 +78,10 @@ void DepthFirst::Follow(const Job& job) {
     TakeStep(decision);
   }
   root_ = static_cast<int>(job.prefix.size());
-  only_ = job.task;
-  share_ = job.share;
-  first_answer_ = job.answer;
-  fixed_ = only_ >= 0 ? root_ + 1 : root_;
+  root_is_given_ = (job.tries | job.late) != 0;
+  fixed_ = root_is_given_ ? root_ + 1 : root_;
+  wait_ = FirstWait(job, sharing_->quota);
+  next_gift_ = wait_;
   if (sharing_->begun) {
     sharing_->begun();
   }
@@ -94,8 +102,7 @@ void DepthFirst::FinishResult(double share) {
 double DepthFirst::ShareSeen(double share) const {
   double done = 0;
   for (const Node& node : stack_.nodes()) {
-    const int tries =
-        std::popcount((node.backtrack | node.given) & node.enabled);
+    const int tries = node.tries();
     if (tries == 0) {
       continue;
     }
@@ -184,13 +191,14 @@ void DepthFirst::Enter(uint64_t sleep, int last_task, int preemptions) {
     stopped_ = true;
     return;
   }
-  const bool is_root = only_ >= 0 && stack_.top_index() == root_;
-  node.backtrack = is_root ? Bit(only_) : FirstTries(node);
-  node.answer = is_root ? first_answer_ : 0;
+  const bool is_root = root_is_given_ && stack_.top_index() == root_;
+  node.backtrack = is_root ? job_->tries : FirstTries(node);
+  node.late = is_root ? job_->late : 0;
+  node.answer = is_root ? job_->answer : 0;
   if (loops_ && !is_root) {  // who gave the job has looked there
     LookForLoop();
   }
-  if ((node.backtrack & ~node.sleep) == 0) {
+  if (((node.backtrack | node.late) & ~node.sleep) == 0) {
     result_.pruned += 1;
     if (pruning_ == Pruning::kDpor) {
       FindRacesOfBlocked();
@@ -219,9 +227,12 @@ void DepthFirst::LookForLoop() {
   }
 }
 
-int DepthFirst::Choose(Node* node) const {
-  const uint64_t open =
-      node->backtrack & node->enabled & ~node->done & ~node->sleep;
+int DepthFirst::Choose(Node* node) {
+  uint64_t open = node->backtrack & node->enabled & ~node->done & ~node->sleep;
+  if (open == 0 && node->late != 0) {
+    open = std::exchange(node->late, 0);
+    node->backtrack |= open;
+  }
   if (open == 0) {
     return -1;
   }

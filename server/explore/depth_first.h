@@ -31,7 +31,7 @@ class DepthFirst {
  private:
   void Follow(const Job& job);
   void Enter(uint64_t sleep, int last_task, int preemptions);
-  int Choose(Node* node) const;
+  int Choose(Node* node);
   void Descend(int task);
   void TakeStep(Decision decision);
   void Execute(Decision decision);
@@ -48,7 +48,10 @@ class DepthFirst {
 
   // Giving work away (split.cc).
   void GiveAway();
-  void Close(int index, std::vector<Job>* jobs);
+  void WaitForGift(const std::vector<Job>& given);
+  std::vector<Job> Close(int index);
+  uint64_t Untried(int index) const;
+  double ShareOf(int index) const;
 
   // DPOR.
   Footprint Print(int task) const;
@@ -68,16 +71,17 @@ class DepthFirst {
   SearchResult result_;
   Schedule schedule_;
   size_t base_depth_ = 0;
-  int root_ = 0;   // the job's first node of its own
-  int only_ = -1;  // who goes on there; -1: whoever can
-  uint8_t first_answer_ = 0;
+  int root_ = 0;                // the job's first node of its own
+  const Job* job_ = nullptr;    // says who goes on there
+  bool root_is_given_ = false;  // to say so
   // Nodes below this have nothing more to try: of the prefix, and what was
   // given away.
   int fixed_ = 0;
-  double share_ = 1;        // of the whole tree: that of node fixed_
-  double given_share_ = 0;  // of what was given
+  double given_share_ = 0;  // of the whole tree: that of what was given
   const Sharing* sharing_ = nullptr;
-  uint64_t last_gift_ = 0;  // the job's steps then
+  bool has_given_ = false;
+  uint64_t next_gift_ = 0;  // comes at so many of the job's steps
+  uint64_t wait_ = 0;       // steps from one gift to the next
   bool stopped_ = false;
   // With somebody outside: hashes of what each step of the schedule did, and
   // whether the world is further down than the stack.

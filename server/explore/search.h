@@ -120,13 +120,14 @@ SearchResult DporSearch(sched::World* world, const SearchOptions& options,
                         const Visitor& visitor);
 
 // A part of a search: the executions that begin with a prefix and go on with
-// one task, less those that a sleeping task would begin (other parts have
-// them).
+// one of some tasks, less those that a sleeping task would begin (other parts
+// have them).
 struct Job {
   Schedule prefix;
   uint64_t sleep = 0;  // asleep after the prefix
-  int task = -1;       // goes on; -1: whoever can
-  uint8_t answer = 0;  // the first alternative that it takes
+  uint64_t tries = 0;  // go on: tasks that a race asks for, then
+  uint64_t late = 0;   // the others; with neither: whoever can
+  uint8_t answer = 0;  // the first alternative that `tries` takes
   double share = 1;    // of the whole tree, if subtrees are equally large
 };
 
@@ -134,16 +135,21 @@ struct Job {
 // is expanded whole, so that no later race can ask for another try there: what
 // is given is independent of what stays. When follows from the job's own steps
 // alone, so the same jobs come of a search whoever does them, and when.
+//
+// Most levels turn out to have next to nothing, and only doing them tells. So
+// a level is one job, but for the tasks that a race has asked for, which are
+// one each; and a job that has lasted long enough to give goes on to give in
+// quick succession.
 struct Sharing {
-  uint64_t quota = 0;  // steps between two gifts; 0: never
+  uint64_t quota = 0;  // steps before a job's first gift; 0: never
   // Takes jobs, in canonical order: all of them come after the rest of this
   // one and before what was given earlier.
   std::function<void(std::vector<Job> jobs)> give;
   // The prefix was repeated; what follows is the job's own.
   std::function<void()> begun;
 };
-// A few milliseconds of work: little to wait for, and little to repeat.
-inline constexpr uint64_t kStepsBetweenGifts = 20000;
+// A millisecond or two of work: little to wait for, and little to repeat.
+inline constexpr uint64_t kStepsBeforeGift = 8000;
 
 // DPOR over one job. The world is as before the prefix.
 SearchResult RunJob(sched::World* world, const SearchOptions& options,

@@ -13,6 +13,7 @@
 #define MMFAULT_SERVER_EXPLORE_SEARCH_STACK_H_
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct Node {
   uint64_t enabled = 0;
   uint64_t sleep = 0;      // asleep when the node was reached, and those tried
   uint64_t backtrack = 0;  // to be tried
+  uint64_t late = 0;       // to be tried after those
   uint64_t done = 0;       // tried
   uint64_t given = 0;      // left to other jobs
   int preemptions = 0;     // on the way here
@@ -53,6 +55,11 @@ struct Node {
   int32_t previous_on_object = -1;
   int32_t previous_on_signals = -1;  // of the task's own signal word
   uint64_t spawned = 0;              // tasks that the step made
+
+  // How many are or were tried here, or left to other jobs, as known now.
+  int tries() const {
+    return std::popcount((backtrack | late | given) & enabled);
+  }
 };
 
 // The nodes of the present execution; node i's event leads to node i + 1. The

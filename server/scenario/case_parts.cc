@@ -51,7 +51,7 @@ absl::Status Case::RunJob(const Job& job, const Before& before,
   options.budget.steps = before.steps_left;
   options.coverage = &found_->coverage;
   explore::Sharing sharing;
-  sharing.quota = explore::kStepsBetweenGifts;
+  sharing.quota = explore::kStepsBeforeGift;
   sharing.give = std::move(give);
   // Calls that ended in the prefix are counted where it was made, and what was
   // asked there too.

@@ -113,7 +113,7 @@ std::vector<Piece> Record() {
   for (size_t i = 0; i < pieces.size(); ++i) {
     const double begin = ThreadSeconds();
     explore::Sharing sharing;
-    sharing.quota = explore::kStepsBetweenGifts;
+    sharing.quota = explore::kStepsBeforeGift;
     sharing.give = [&](std::vector<explore::Job> jobs) {
       std::vector<size_t> given;
       for (explore::Job& job : jobs) {
