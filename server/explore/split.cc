@@ -80,6 +80,10 @@ std::vector<Job> DepthFirst::Close(int index) {
   const uint64_t untried = Untried(index);
   Node& node = stack_.nodes()[index];
   const uint64_t own = Bit(node.event.task);
+  if (untried == 0 && (node.done & own) != 0) {
+    node.backtrack &= node.done;  // the others are asleep
+    return jobs;
+  }
   Job job;
   job.prefix.assign(schedule_.begin(), schedule_.begin() + index);
   job.sleep = node.sleep | node.done;
