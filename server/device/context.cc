@@ -118,7 +118,12 @@ Task<Readiness> AwaitDevice(device* dev, bool blockable) {
     co_await kernel::sleep_ns(dev->behaviour.start_delay_ns, "device_delay");
   }
   const Fence fence = dev->behaviour.waits_for;
-  if (fence.queue == nullptr || *fence.count > 0) {
+  if (fence.queue == nullptr) {
+    co_return Readiness::kReady;
+  }
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          fence.queue->key(), "dma_fence_is_signaled"}};
+  if (*fence.count > 0) {
     co_return Readiness::kReady;
   }
   if (!blockable) {

@@ -12,6 +12,14 @@
 #include "server/notifier/registration.h"
 
 namespace mmfault::device {
+namespace {
+
+kernel::Point KfreeStep(kernel::ObjKey part) {
+  return {{trace::OpKind::kFree, trace::Access::kWrite, part, "kfree"}};
+}
+
+}  // namespace
+
 device* NewDevice(const Behaviour& behaviour, bool remote, Kind kind) {
   sched::World* world = kernel::ThisWorld();
   auto* dev = static_cast<device*>(world->arena().Allocate(sizeof(device)));
@@ -113,8 +121,23 @@ Task<> device_stop(device* dev) {
   co_await kernel::wake_up_all(&dev->queue, "device_stop");
 }
 
+Task<> device_resume(device* dev) {
+  co_await kernel::spin_lock(&dev->lock, "device_resume");
+  dev->stopped = dev->released.get();
+  co_await kernel::spin_unlock(&dev->lock, "device_resume");
+}
+
+Task<> device_begin(device* dev) {
+  if (dev->mn.registration != notifier::Registration::kNever) {
+    co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
+                            dev->lock.key(), "device_restart"}};
+  }
+  device_restart(dev);
+}
+
 void device_restart(device* dev) {
   dev->stopped = false;
+  dev->released = false;
   if (!dev->behaviour.forgets_reset) {
     dev->invalidate_count = 0;
     dev->emm_stops = 0;
@@ -122,18 +145,17 @@ void device_restart(device* dev) {
 }
 
 Task<> FreeDevice(device* dev) {
+  mmu_notifier* mn = &dev->mn;
   const bool interval = dev->kind == Kind::kInterval;
-  const kernel::ObjKey first =
-      interval ? kernel::MemoryKey(&dev->interval.deferred_next)
-               : kernel::MemoryKey(&dev->mn.hlist.next);
-  const kernel::ObjKey second =
-      interval ? kernel::MemoryKey(&dev->interval.tree_next)
-               : dev->mn.object.key();
-  co_await kernel::Point{
-      {trace::OpKind::kFree, trace::Access::kWrite, first, "kfree"}};
-  notifier::FreeNotifier(&dev->mn);
-  co_await kernel::Point{
-      {trace::OpKind::kFree, trace::Access::kWrite, second, "kfree"}};
+  co_await KfreeStep(interval ? kernel::MemoryKey(&dev->interval.deferred_next)
+                              : kernel::MemoryKey(&mn->hlist.next));
+  mn->next_freed = true;
+  if (interval) {
+    co_await KfreeStep(kernel::MemoryKey(&dev->interval.tree_next));
+    mn->tree_next_freed = true;
+  }
+  co_await KfreeStep(mn->object.key());
+  notifier::FreeNotifier(mn);
 }
 
 }  // namespace mmfault::device

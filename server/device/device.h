@@ -78,6 +78,7 @@ struct device {
   Cell<uint64_t> spte_count;
   Cell<mm_struct*> last_mm;  // of the last register, whatever came of it
   Cell<bool> stopped;        // released, or told to stop: maps nothing any more
+  Cell<bool> released;       // lock; nobody will tell it to drop anything
   std::array<Cell<uint32_t>, notifier::kMethodCount> deliveries;
   std::array<Cell<uint32_t>, notifier::kMethodCount> nonzero;
 };
@@ -140,7 +141,12 @@ Task<> FreeDevice(device* dev);
 // The driver is told that its notifier is gone: nothing is mapped, nobody
 // waits for an end that will not come.
 Task<> device_stop(device* dev);
+// It goes on as before: the notifier could not be taken away.
+Task<> device_resume(device* dev);
+// Everything is as at the beginning. `begin`: before a registration, as a step
+// on its lock where callbacks of an earlier one may still be running.
 void device_restart(device* dev);
+Task<> device_begin(device* dev);
 
 }  // namespace mmfault::device
 

@@ -15,40 +15,57 @@ namespace {
 
 constexpr uint32_t kMaxRetries = 64;
 
-bool NoInvalidation(const sched::TaskRecord& task) {
+// What a try that collided is to wait for: the end of an invalidation that was
+// in progress, which moves the sequence. It was seen under the device's lock,
+// so that no order of steps but those that name the lock decides about waiting.
+struct Collision {
+  bool happened = false;
+  bool in_progress = false;
+  uint64_t seq = 0;
+};
+
+bool SeqMoved(const sched::TaskRecord& task) {
   const auto* dev = static_cast<const device*>(task.op_target.get());
-  return dev->invalidate_count == 0 || dev->stopped;
+  return dev->invalidate_seq != task.op_arg || dev->stopped;
 }
 
-bool Collided(const device* dev, uint64_t seq) {
-  return dev->invalidate_count != 0 || dev->invalidate_seq != seq;
+Collision Collided(const device* dev, uint64_t seq) {
+  const bool in_progress = dev->invalidate_count != 0;
+  const uint64_t now = dev->invalidate_seq;
+  return {in_progress || now != seq, in_progress, now};
+}
+
+// What its lock guards, read without it.
+kernel::Point DeviceLook(const device* dev, const char* where) {
+  return {{trace::OpKind::kRead, trace::Access::kRead, dev->lock.key(), where}};
 }
 
 // One try of the fault path; -EAGAIN when an invalidation came in between.
-Task<int> TryEstablish(device* dev, mm_struct* mm, uint64_t address,
-                       bool write) {
-  const uint64_t seq =
-      co_await kernel::Load(dev->invalidate_seq, "mmu_seq_read");
+Task<int> TryEstablish(device* dev, mm_struct* mm, uint64_t address, bool write,
+                       Collision* collision) {
+  // Callbacks change both under the device's lock, in the step that takes it.
+  co_await DeviceLook(dev, "mmu_seq_read");
+  const uint64_t seq = dev->invalidate_seq;
   mm::page* target = nullptr;
   int rc = co_await mm::get_user_page(mm, address, write, &target);
   if (rc != 0) {
     co_return rc;
   }
   const uint32_t page_id = target->object.id;
-  bool retry = false;
   if (dev->behaviour.retries_unlocked) {
-    retry = Collided(dev, seq);
+    co_await DeviceLook(dev, "mmu_seq_read");
+    *collision = Collided(dev, seq);
   }
   co_await kernel::FaultPoint(
       faults::Point::kDeviceBeforeInstall,
       kernel::At(mm, &dev->mn, address, address + mm::kPageSize));
   co_await kernel::spin_lock(&dev->lock, "device_map");
   if (!dev->behaviour.forgets_retry && !dev->behaviour.retries_unlocked) {
-    retry = Collided(dev, seq);
+    *collision = Collided(dev, seq);
   }
   if (dev->stopped && !dev->behaviour.forgets_users) {
     rc = -ESRCH;
-  } else if (retry) {
+  } else if (collision->happened) {
     rc = -EAGAIN;
   } else if (Find(dev, address) == nullptr) {
     co_await PageStep(target, "device_map");
@@ -59,7 +76,8 @@ Task<int> TryEstablish(device* dev, mm_struct* mm, uint64_t address,
   co_return rc;
 }
 
-Task<int> TryOnce(device* dev, mm_struct* mm, uint64_t address, bool write) {
+Task<int> TryOnce(device* dev, mm_struct* mm, uint64_t address, bool write,
+                  Collision* collision) {
   int rc = 0;
   if (dev->behaviour.locks_around_fault) {
     co_await LockDriver(dev);
@@ -67,7 +85,7 @@ Task<int> TryOnce(device* dev, mm_struct* mm, uint64_t address, bool write) {
   if (dev->kind == Kind::kInterval) {
     rc = co_await TryEstablishInterval(dev, mm, address, write);
   } else {
-    rc = co_await TryEstablish(dev, mm, address, write);
+    rc = co_await TryEstablish(dev, mm, address, write, collision);
   }
   if (dev->behaviour.locks_around_fault) {
     co_await UnlockDriver(dev);
@@ -83,10 +101,11 @@ Task<int> EstablishWithUser(device* dev, mm_struct* mm, uint64_t address,
   int rc = -EAGAIN;
   for (uint32_t i = 0;
        rc == -EAGAIN && (i < tries || dev->behaviour.never_gives_up); ++i) {
-    rc = co_await TryOnce(dev, mm, address, write);
+    Collision collision;
+    rc = co_await TryOnce(dev, mm, address, write, &collision);
     // An interval's read_begin does the waiting.
-    if (rc == -EAGAIN && dev->kind != Kind::kInterval) {
-      co_await kernel::wait_event(&dev->queue, NoInvalidation, dev, 0,
+    if (rc == -EAGAIN && collision.in_progress) {
+      co_await kernel::wait_event(&dev->queue, SeqMoved, dev, collision.seq,
                                   "device_fault_retry");
     }
   }

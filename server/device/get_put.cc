@@ -31,6 +31,8 @@ void Revive(device* dev) {
   mn->hlist.next = nullptr;
   mn->hlist.pprev = nullptr;
   mn->unloaded = false;
+  mn->next_freed = false;
+  mn->tree_next_freed = false;
 }
 
 void Reset(device* dev) {

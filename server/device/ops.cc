@@ -90,6 +90,7 @@ Task<> Release(mmu_notifier* mn, mm_struct* mm) {
   co_await LockOtherMm(dev);
   co_await kernel::spin_lock(&dev->lock, "device_release");
   dev->stopped = true;
+  dev->released = true;
   dev->invalidate_seq += 1;
   if (!dev->behaviour.forgets_release) {
     co_await DropLocked(dev, 0, UINT64_MAX);

@@ -120,6 +120,7 @@ void Account(device* dev, const pending_callback& callback) {
       break;
     case Method::kRelease:
       dev->stopped = true;
+      dev->released = true;
       break;
     default:
       break;

@@ -47,7 +47,8 @@ void Install(device* dev, uint64_t address, mm::page* target, uint32_t page_id,
   }
   target->spte_count += 1;
   const notifier::mmu_notifier& mn = dev->mn;
-  if (mn.release_count != 0 && mn.release_running == 0) {
+  const bool untold = mn.ops->release == nullptr && mn.release_count != 0;
+  if (dev->released || untold) {
     kernel::ReportHere(trace::Checker::kNoStaleSecondaryMapping,
                        trace::Cause::kMappedAfterRelease, target->object.key(),
                        address);

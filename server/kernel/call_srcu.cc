@@ -8,9 +8,17 @@
 namespace mmfault::kernel {
 namespace {
 
+// A look at the callbacks, or a change of them.
+Point WorkStep(const srcu_callbacks* callbacks, const char* where) {
+  constexpr uint32_t kWorkPart = 1;
+  return {{trace::OpKind::kRmw, trace::Access::kWrite,
+           ObjKey(ObjType::kDomain, callbacks->domain->id, kWorkPart), where}};
+}
+
 // Takes the oldest callback out and runs it. Kernel:
 // kernel/rcu/srcutree.c:srcu_invoke_callbacks(), v6.1.
 sched::Task<> RunOldest(srcu_callbacks* callbacks) {
+  co_await WorkStep(callbacks, "srcu_invoke_callbacks");
   srcu_callback* work = callbacks->first;
   callbacks->first = work->next;
   if (callbacks->first == nullptr) {
@@ -26,12 +34,14 @@ sched::Task<> RunOldest(srcu_callbacks* callbacks) {
 
 sched::Task<> Work(void* arg) {
   auto* callbacks = static_cast<srcu_callbacks*>(arg);
+  co_await WorkStep(callbacks, "srcu_gp_start");
   while (callbacks->first != nullptr) {
     const uint64_t batch = callbacks->queued;
     co_await synchronize(callbacks->domain, "srcu_gp_end");
     while (callbacks->done < batch) {
       co_await RunOldest(callbacks);
     }
+    co_await WorkStep(callbacks, "srcu_gp_start");
   }
   callbacks->working = false;
 }
@@ -82,6 +92,7 @@ sched::Task<> call_srcu(srcu_callbacks* callbacks, GraceCallback func,
   trace::LogRange(&work->func, 2 * sizeof(void*));
   work->func = func;
   work->arg = arg;
+  co_await WorkStep(callbacks, "call_srcu");
   if (callbacks->last == nullptr) {
     callbacks->first = work;
   } else {
@@ -95,6 +106,7 @@ sched::Task<> call_srcu(srcu_callbacks* callbacks, GraceCallback func,
 // Kernel: kernel/rcu/srcutree.c:srcu_barrier(), v6.1.
 sched::Task<> srcu_barrier(srcu_callbacks* callbacks, const char* where) {
   might_sleep();
+  co_await WorkStep(callbacks, where);
   if (!StartWorker(callbacks)) {
     callbacks->working = true;
     co_await Work(callbacks);

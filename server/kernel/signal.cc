@@ -22,6 +22,7 @@ constexpr uint64_t kDumpsByDefault =
     SignalBit(31);
 
 bool Ready(const sched::TaskRecord& task) {
+  const trace::AccessPause pause;  // scheduling's look
   const sched::ReadyFn ready = task.op_ready;
   return ready == nullptr || ready(task);
 }

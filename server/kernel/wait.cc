@@ -19,7 +19,12 @@ struct WaitOnce : Point {
     might_sleep();
     ThisWorld()->Publish(op, &queue->waiters, ready, target, arg);
   }
-  bool await_resume() const { return ready(*Current()); }
+  // What the condition looks at is named by who changes it, not here. All that
+  // there are change under this queue's name, or do not turn false again.
+  bool await_resume() const {
+    const trace::AccessPause pause;
+    return ready(*Current());
+  }
 };
 
 }  // namespace
@@ -31,16 +36,17 @@ void init_waitqueue_head(wait_queue_head_t* queue) {
 
 // Kernel: include/linux/wait.h:wait_event(), v6.1.
 sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
-                         void* target, uint64_t arg, const char* where) {
+                         void* target, uint64_t arg, const char* where,
+                         trace::Access access) {
   co_await smp_mb(where);  // set_current_state()
   bool over = false;
   while (!over) {
-    over = co_await WaitOnce{
-        {{trace::OpKind::kWait, trace::Access::kRead, queue->key(), where}},
-        queue,
-        ready,
-        target,
-        arg};
+    over =
+        co_await WaitOnce{{{trace::OpKind::kWait, access, queue->key(), where}},
+                          queue,
+                          ready,
+                          target,
+                          arg};
   }
 }
 

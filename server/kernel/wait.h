@@ -30,8 +30,11 @@ void init_waitqueue_head(wait_queue_head_t* queue);
 // by the waiter that was woken: if it no longer holds, the waiter sleeps on.
 // For an interruptible or killable wait use a function that also tests the
 // signal.
+// `access`: write, where the waiter takes away what it waited for, so that two
+// of them do not commute.
 sched::Task<> wait_event(wait_queue_head_t* queue, sched::ReadyFn ready,
-                         void* target, uint64_t arg, const char* where);
+                         void* target, uint64_t arg, const char* where,
+                         trace::Access access = trace::Access::kRead);
 
 // Lets the waiters look at their conditions again.
 struct [[nodiscard]] WakeUp : ReleasingPoint {

@@ -50,6 +50,9 @@ bool Covered(const task_sections& mine, const mm_struct* mm, uint64_t address,
 }
 
 bool Watched(const mm_struct* mm) {
+  // Exit and a registration that leaves locks out get here unordered:
+  // docs/findings.md.
+  const trace::AccessPause pause;
   const auto has_notifiers = era().mm_has_notifiers;
   return mm->exit_phase == ExitPhase::kLive && has_notifiers != nullptr &&
          has_notifiers(mm);

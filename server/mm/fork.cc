@@ -21,6 +21,7 @@ namespace mmfault::mm {
 namespace {
 
 void Unlist(mm_struct* mm) {
+  const trace::AccessPause pause;  // no task looks at its neighbours
   Cell<mm_struct*>* link = &State()->mms;
   while (*link != mm) {
     CHECK(*link != nullptr);

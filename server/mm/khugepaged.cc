@@ -345,7 +345,7 @@ sched::Task<> khugepaged_enter_vma(vm_area_struct* vma) {
 // Kernel: mm/khugepaged.c:__khugepaged_exit(), v6.1. Differs: the daemon is
 // never in the middle of the mm, so it need not be waited for.
 sched::Task<> khugepaged_exit(mm_struct* mm) {
-  if ((mm->flags & MMF_VM_HUGEPAGE) != 0) {
+  if (HasFlag(mm, MMF_VM_HUGEPAGE)) {
     mm->flags &= ~MMF_VM_HUGEPAGE;
     co_await mmdrop(mm);
   }

@@ -92,12 +92,24 @@ void CopyPte(mm_struct* child, uint64_t to, mm_struct* mm, uint64_t address) {
 
 }  // namespace
 
+// These two look without the lock that the tables are filled under, in a step
+// that names it. One entry changes in the middle of whoever holds it, so what
+// is seen there is what would be seen before or after.
+uint64_t NextToZap(const mm_struct* mm, uint64_t at, uint64_t end) {
+  const trace::AccessPause pause;
+  return NextMapped(mm, at, end);
+}
+bool IsHugeEntry(const mm_struct* mm, uint64_t at) {
+  const trace::AccessPause pause;
+  return LookupPte(mm, at).huge();
+}
+
 // Rule: a huge page of which only a part goes is split first, in a section of
 // its own inside the caller's. Kernel: mm/memory.c:zap_pmd_range(), v6.1.
 // Returns whether the part is zapped.
 sched::Task<bool> zap_pmd(mm_struct* mm, uint64_t start, uint64_t end,
                           mmu_gather* tlb) {
-  if (!LookupPte(mm, start).huge()) {
+  if (!IsHugeEntry(mm, start)) {
     co_return false;
   }
   if (end - start != kHugeSize) {
@@ -121,8 +133,8 @@ sched::Task<> unmap_page_range(mm_struct* mm, uint64_t start, uint64_t end,
   // the lock that faults fill the tables under.
   co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
                           mm->page_table_lock.key(), "unmap_page_range"}};
-  for (uint64_t at = NextMapped(mm, start, end); at < end;
-       at = NextMapped(mm, at, end)) {
+  for (uint64_t at = NextToZap(mm, start, end); at < end;
+       at = NextToZap(mm, at, end)) {
     const uint64_t next = HugeStart(at) + kHugeSize;
     const uint64_t stop = next < end ? next : end;
     const bool done = co_await zap_pmd(mm, at, stop, tlb);

@@ -18,7 +18,7 @@ namespace {
 
 bool ByRange() { return era().page_hook == PageHook::kStartEnd; }
 
-bool NotMapped(const page* p) { return p->mapcount == 0; }
+bool NotMapped(const page* p) { return !page_mapped(p); }
 
 int64_t PagesOf(const page* p) {
   return p->order == 0 ? 1 : static_cast<int64_t>(kHugePages);

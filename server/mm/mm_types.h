@@ -207,6 +207,16 @@ inline constexpr uint32_t MMF_UNSTABLE = 1U << 1;
 // khugepaged holds an mm_count of it.
 inline constexpr uint32_t MMF_VM_HUGEPAGE = 1U << 2;
 
+// One bit of many: who sets or asks for another does not matter.
+inline void SetFlag(mm_struct* mm, uint32_t flag) {
+  const trace::AccessPause pause;
+  mm->flags |= flag;
+}
+inline bool HasFlag(const mm_struct* mm, uint32_t flag) {
+  const trace::AccessPause pause;
+  return (mm->flags & flag) != 0;
+}
+
 // What a task is in the middle of, for mm/announce.h and mm/vma_lock.h.
 struct open_section {
   Cell<mm_struct*> mm;

@@ -229,7 +229,7 @@ sched::Task<> exit_mmap(mm_struct* mm) {
     co_await NotifyRangeEnd(&range);
     co_await kernel::up_read(&mm->mmap_sem, "exit_mmap");
     // From here on there is nothing that the OOM reaper could free.
-    mm->flags |= MMF_OOM_SKIP;
+    SetFlag(mm, MMF_OOM_SKIP);
   }
   co_await kernel::FaultPoint(faults::Point::kExitMmapAfterUnmap,
                               mm->object.id);

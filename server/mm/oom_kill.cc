@@ -132,7 +132,7 @@ sched::Task<int> oom_reap_task_mm(mm_struct* mm) {
     rc = whole ? 0 : -EAGAIN;
   }
   if (rc == 0) {
-    mm->flags |= MMF_OOM_SKIP;
+    SetFlag(mm, MMF_OOM_SKIP);
   }
   co_await mmdrop(mm);
   co_return rc;

@@ -23,6 +23,11 @@ void ReportStale(const page* p) {
                  .b = p->spte_count});
 }
 
+void CountPage(int delta) {
+  const trace::AccessPause pause;  // for whoever is outside
+  State()->pages_live += static_cast<uint64_t>(delta);
+}
+
 void FreePage(page* p) {
   if (p->spte_count != 0) {
     ReportStale(p);
@@ -30,7 +35,7 @@ void FreePage(page* p) {
   if (p->ksm != nullptr) {
     ksm_page_freed(p);
   }
-  State()->pages_live -= 1;
+  CountPage(-1);
   kernel::ThisWorld()->Delete(p);
 }
 
@@ -43,11 +48,16 @@ page* alloc_page(void* mapping, bool anonymous, uint64_t index) {
   p->mapping = mapping;
   p->anonymous = anonymous;
   p->index = index;
-  State()->pages_live += 1;
+  CountPage(1);
   return p;
 }
 
-void get_page(page* p) { p->refcount.counter += 1; }
+void get_page(page* p) {
+  // Beside a reference that is held: commutes with every other and with puts.
+  // Not with reclaim's look at who is left: docs/findings.md.
+  const trace::AccessPause pause;
+  p->refcount.counter += 1;
+}
 
 // Kernel: include/linux/mm.h:put_page(), v6.1. Differs: a page that dies with
 // device mappings is the finding; there are no per-CPU batches.

@@ -23,6 +23,14 @@ page* alloc_page(void* mapping, bool anonymous, uint64_t index);
 // Takes a reference; the caller already holds one or a lock that keeps one.
 void get_page(page* p);
 
+// folio_mapped(): whether some pte maps it, asked without a lock of it; a walk
+// that follows may find nothing. Which of the two it is, the search does not
+// try in every order: docs/findings.md.
+inline bool page_mapped(const page* p) {
+  const trace::AccessPause pause;
+  return p->mapcount != 0;
+}
+
 // Drops a reference; frees at 0. A scheduling point.
 sched::Task<> put_page(page* p);
 

@@ -258,6 +258,9 @@ uint64_t NextTable(const mm_struct* mm, uint64_t address, uint64_t end) {
 }
 
 void FreePageTables(mm_struct* mm) {
+  // Nobody may walk them any more; who does has no user of the mm, and meets
+  // what is freed at the VMAs, in steps that name them: docs/findings.md.
+  const trace::AccessPause pause;
   if (mm->pgd != nullptr) {
     FreeNode(mm->pgd, kLevels - 1);
     mm->pgd = nullptr;

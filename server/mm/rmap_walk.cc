@@ -19,7 +19,7 @@ bool Maps(const vm_area_struct* vma, uint64_t address, const page* p) {
   return LookupPte(vma->vm_mm, address).target() == p;
 }
 
-bool NotMapped(const page* p) { return p->mapcount == 0; }
+bool NotMapped(const page* p) { return !page_mapped(p); }
 
 struct Walk {
   RmapOne one;
@@ -30,7 +30,7 @@ struct Walk {
 // Rule: a page that is mapped keeps its anon_vma; one that is not may have
 // outlived it. Kernel: mm/rmap.c:page_get_anon_vma(), v6.1.
 sched::Task<> WalkAnon(page* p, const Walk* walk) {
-  if (p->mapcount == 0) {
+  if (!page_mapped(p)) {
     co_return;
   }
   auto* av = static_cast<anon_vma*>(p->mapping.get());
@@ -72,10 +72,11 @@ sched::Task<> WalkFile(page* p, const Walk* walk) {
 sched::Task<> ReferencedOne(vm_area_struct* vma, page* p, uint64_t address,
                             void* arg) {
   mm_struct* mm = vma->vm_mm;
-  if (!Maps(vma, address, p) || era().clear_flush_young == nullptr) {
+  if (era().clear_flush_young == nullptr) {
     co_return;
   }
   co_await kernel::spin_lock(&mm->page_table_lock, "folio_referenced_one");
+  co_await PtePoint(mm, address, "folio_referenced_one");
   const Pte pte = LookupPte(mm, address);
   int young = 0;
   if (pte.target() == p) {
@@ -122,9 +123,6 @@ sched::Task<> ClearFlush(vm_area_struct* vma, page* p, uint64_t address) {
 sched::Task<> UnmapOne(vm_area_struct* vma, page* p, uint64_t address,
                        void* /*arg*/) {
   mm_struct* mm = vma->vm_mm;
-  if (!ByRange() && !Maps(vma, address, p)) {
-    co_return;
-  }
   mmu_notifier_range range =
       RangeOf(vma, address, address + kPageSize, Event::kClear);
   if (ByRange()) {
@@ -151,8 +149,7 @@ sched::Task<> UnmapOne(vm_area_struct* vma, page* p, uint64_t address,
 // early flush. Kernel: mm/rmap.c:page_vma_mkclean_one(), v6.1.
 sched::Task<> CleanOne(vm_area_struct* vma, page* p, uint64_t address,
                        void* arg) {
-  if ((vma->vm_flags & VM_SHARED) == 0 ||
-      (!ByRange() && !Maps(vma, address, p))) {
+  if ((vma->vm_flags & VM_SHARED) == 0) {
     co_return;
   }
   mm_struct* mm = vma->vm_mm;
@@ -209,7 +206,7 @@ sched::Task<> rmap_walk(page* p, RmapOne one, bool (*done)(const page* p),
 // Differs: the ptes' own accessed bits are not asked.
 sched::Task<bool> folio_referenced(page* p) {
   bool young = false;
-  if (p->mapcount != 0) {
+  if (page_mapped(p)) {
     co_await rmap_walk(p, ReferencedOne, nullptr, &young);
   }
   co_return young;
@@ -217,7 +214,7 @@ sched::Task<bool> folio_referenced(page* p) {
 
 // Kernel: mm/rmap.c:try_to_unmap(), v6.1.
 sched::Task<> try_to_unmap(page* p) {
-  if (p != State()->zero_page && p->mapcount != 0) {
+  if (p != State()->zero_page && page_mapped(p)) {
     co_await rmap_walk(p, UnmapOne, NotMapped, nullptr);
   }
 }
@@ -225,7 +222,7 @@ sched::Task<> try_to_unmap(page* p) {
 // Kernel: mm/rmap.c:folio_mkclean(), v6.1.
 sched::Task<bool> page_mkclean(page* p) {
   bool cleaned = false;
-  if (p->mapcount != 0) {
+  if (page_mapped(p)) {
     co_await rmap_walk(p, CleanOne, nullptr, &cleaned);
   }
   co_return cleaned;

@@ -6,6 +6,9 @@
 #include "server/base/check.h"
 #include "server/mm/page.h"
 
+// The swap cache is changed in steps that name a pte or a page, not the entry:
+// docs/findings.md.
+
 namespace mmfault::mm {
 namespace {
 
@@ -25,6 +28,7 @@ void Cache(swap_entry* entry, page* p) {
 
 // Kernel: mm/swap_state.c:add_to_swap(), v6.1. Differs: never fails.
 swap_entry* add_to_swap(page* p) {
+  const trace::AccessPause pause;
   if (p->swap == nullptr) {
     auto* entry = kernel::ThisWorld()->New<swap_entry>(ObjType::kNone);
     CHECK(entry != nullptr);
@@ -34,10 +38,14 @@ swap_entry* add_to_swap(page* p) {
   return p->swap;
 }
 
-void swap_duplicate(swap_entry* entry) { entry->count += 1; }
+void swap_duplicate(swap_entry* entry) {
+  const trace::AccessPause pause;
+  entry->count += 1;
+}
 
 // Kernel: mm/swapfile.c:free_swap_and_cache(), v6.1.
 page* swap_free(swap_entry* entry) {
+  const trace::AccessPause pause;
   CHECK(entry->count != 0);
   entry->count -= 1;
   page* cached = entry->cached;
@@ -53,6 +61,7 @@ page* swap_free(swap_entry* entry) {
 
 // Kernel: mm/swap_state.c:read_swap_cache_async(), v6.1.
 page* swapin_page(swap_entry* entry, void* mapping, uint64_t index) {
+  const trace::AccessPause pause;
   page* p = entry->cached;
   if (p == nullptr) {
     p = alloc_page(mapping, true, index);
@@ -66,6 +75,7 @@ page* swapin_page(swap_entry* entry, void* mapping, uint64_t index) {
 
 // Kernel: mm/swap_state.c:delete_from_swap_cache(), v6.1.
 void delete_from_swap_cache(page* p) {
+  const trace::AccessPause pause;
   swap_entry* entry = p->swap;
   CHECK(p->refcount.counter > 1);
   p->refcount.counter -= 1;
@@ -76,6 +86,7 @@ void delete_from_swap_cache(page* p) {
 
 // Kernel: mm/swap_state.c:free_swap_cache(), v6.1.
 void free_swap_cache(page* p) {
+  const trace::AccessPause pause;
   if (p->swap != nullptr && p->mapcount == 0 && p->swap->count == 0) {
     delete_from_swap_cache(p);
   }

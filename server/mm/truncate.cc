@@ -69,7 +69,7 @@ sched::Task<> truncate_inode_pages(address_space* file, uint64_t first,
       continue;
     }
     get_page(p);  // found and locked
-    if (p->mapcount != 0) {
+    if (page_mapped(p)) {
       const uint64_t pages = p->order == 0 ? 1 : kHugePages;
       co_await unmap_mapping_pages(file, p->index, p->index + pages - 1,
                                    {.even_cows = false});

@@ -26,6 +26,8 @@ bool WriteLocked(const vm_area_struct* vma) {
 }
 
 bool HasReader(const vm_area_struct* vma) {
+  // Of all tasks; those that matter name the same mmap_lock.
+  const trace::AccessPause pause;
   for (const task_sections& task : State()->sections) {
     if (task.vma == vma) {
       return true;

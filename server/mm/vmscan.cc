@@ -56,11 +56,16 @@ sched::Task<> shrink_page(page* p, bool ask, bool heed) {
       co_return;
     }
   }
-  if (p->anonymous && !p->lazyfree && p->mapcount != 0) {
+  if (p->anonymous && !p->lazyfree && page_mapped(p)) {
     add_to_swap(p);
   }
   co_await try_to_unmap(p);
-  if (p->mapcount == 0 && RemoveMapping(p)) {
+  if (page_mapped(p)) {
+    co_return;
+  }
+  co_await kernel::Point{{trace::OpKind::kRmw, trace::Access::kWrite,
+                          p->object.key(), "__remove_mapping"}};
+  if (RemoveMapping(p)) {
     co_await put_page(p);
   }
 }

@@ -63,7 +63,6 @@ Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
   if (kernel::ThisWorld()->pso()) [[unlikely]] {
     co_await ReadOps(mn);
   }
-  co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateStart,
                               Place(mn, Method::kInvalidateRangeStart,
                                     range->mm, range->start, range->end));
@@ -93,7 +92,6 @@ Task<> CallInvalidateRangeEnd(mmu_notifier* mn,
   if (kernel::ThisWorld()->pso()) [[unlikely]] {
     co_await ReadOps(mn);
   }
-  co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateEnd,
                               Place(mn, Method::kInvalidateRangeEnd, range->mm,
                                     range->start, range->end));
@@ -119,7 +117,6 @@ Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
   if (kernel::ThisWorld()->pso()) [[unlikely]] {
     co_await ReadOps(mn);
   }
-  co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await Enter(mn, Method::kInvalidatePage, address, address + mm::kPageSize);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kInvalidatePage);
@@ -145,7 +142,6 @@ Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
   if (mn->ops->clear_flush_young == nullptr) {
     co_return 0;
   }
-  co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await Enter(mn, Method::kClearFlushYoung, start, end);
   co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kClearFlushYoung);
@@ -164,7 +160,6 @@ Task<> CallRelease(mmu_notifier* mn, mm_struct* mm) {
   if (kernel::ThisWorld()->pso()) [[unlikely]] {
     co_await ReadOps(mn);
   }
-  co_await kernel::CheckLive(mn->object, Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kReleaseBeforeCallback,
                               Place(mn, Method::kRelease, mm, 0, UINT64_MAX));
   co_await Enter(mn, Method::kRelease, 0, UINT64_MAX);
@@ -176,11 +171,9 @@ Task<> CallRelease(mmu_notifier* mn, mm_struct* mm) {
   }
   CountRelease(mn);
   if (mn->ops->release != nullptr) {
-    mn->release_running += 1;
     Entered(Method::kRelease, mn, mm, 0, UINT64_MAX);
     co_await mn->ops->release(mn, mm);
     Returned(Method::kRelease, mn, mm, 0, UINT64_MAX, std::nullopt);
-    mn->release_running -= 1;
   }
 }
 

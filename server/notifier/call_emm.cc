@@ -13,7 +13,6 @@ using EmmMethod = Task<> (*)(mmu_notifier* mn, mm_struct* mm);
 
 Task<> CallEmm(mmu_notifier* mn, mm_struct* mm, Method method,
                EmmMethod function) {
-  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   co_await Enter(mn, method, 0, mm::kTaskSize);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, method);

@@ -35,7 +35,6 @@ void TellReturned(const mmu_interval_notifier* sub,
 Task<> EnterInvalidate(mmu_interval_notifier* sub,
                        const mmu_notifier_range* range) {
   mmu_notifier* mn = sub->mn;
-  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   co_await kernel::FaultPoint(faults::Point::kInvalidateStart,
                               Place(mn, Method::kIntervalInvalidate, range->mm,
                                     range->start, range->end));
@@ -84,7 +83,6 @@ Task<bool> CallIntervalInvalidateStart(mmu_interval_notifier* sub,
 Task<> CallIntervalFinish(mmu_interval_notifier_finish* finish, mm_struct* mm) {
   mmu_interval_notifier* sub = finish->notifier;
   mmu_notifier* mn = sub->mn;
-  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   co_await Enter(mn, Method::kIntervalFinish, 0, 0);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, Method::kIntervalFinish);

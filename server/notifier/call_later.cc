@@ -12,7 +12,6 @@ namespace {
 
 Task<> Enterable(mmu_notifier* mn, Method method, uint64_t start,
                  uint64_t end) {
-  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   co_await Enter(mn, method, start, end);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   CheckMayBeCalled(mn, method);

@@ -16,9 +16,17 @@ bool Allowed(std::span<const int> errors, int rc) {
   return rc == 0 || std::find(errors.begin(), errors.end(), rc) != errors.end();
 }
 
+bool MarksLeft(const mm_struct* mm) {
+  // Marks change under mmap_sem only, and whoever leaves one looks himself.
+  const trace::AccessPause pause;
+  return !mm->object.freed() && mm->lock_marks != 0 && mm->mmap_sem.owner == 0;
+}
+
 }  // namespace
 
 Ledger EnterCall(const mmu_notifier* mn) {
+  // `hashed` is asked for after an error only, and then once more.
+  const trace::AccessPause pause;
   sched::TaskRecord& task = *kernel::Current();
   task.vma_steps = 0;
   task.vma_steps_untested = 0;
@@ -40,7 +48,7 @@ void CheckReturn(const Ledger& before, std::span<const int> errors, int rc,
         Checker::kNoAllocationLeak, Cause::kAllocationLeaked, task.object.key(),
         static_cast<uint64_t>(task.live_allocations - before.live_allocations));
   }
-  if (!mm->object.freed() && mm->lock_marks != 0 && mm->mmap_sem.owner == 0) {
+  if (MarksLeft(mm)) {
     ReportHere(Checker::kLockFlagsClear, Cause::kLockFlagLeft, mm->object.key(),
                static_cast<uint64_t>(mm->lock_marks));
   }

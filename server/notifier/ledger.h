@@ -31,6 +31,13 @@ void CheckReturn(const Ledger& before, std::span<const int> errors, int rc,
 // held: the mm may have changed since.
 void CheckSignalBound(const Protocol& protocol, const mm_struct* mm);
 
+// A step that changes the books of a notifier which others may know: so that
+// the search tries every order against calls of its methods.
+inline kernel::Point BooksStep(const mmu_notifier* mn, const char* where) {
+  return {
+      {trace::OpKind::kWrite, trace::Access::kWrite, mn->object.key(), where}};
+}
+
 // The notifier's books when a registration begins: it may be called from here
 // on.
 void BeginRegistration(mmu_notifier* mn);

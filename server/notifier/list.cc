@@ -39,9 +39,8 @@ Task<mmu_notifier*> hlist_first(hlist_head* head, const char* where) {
 
 // Kernel: include/linux/rculist.h:hlist_next_rcu(), v6.1.
 Task<mmu_notifier*> hlist_next(mmu_notifier* mn, const char* where) {
-  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
   hlist_node* node = co_await Load(mn->hlist.next, where);
-  co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
+  co_await CheckLink(mn, mn->next_freed);
   if (node == JunkNode()) [[unlikely]] {
     co_await WildPointer(mn->object.key());
   }

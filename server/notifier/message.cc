@@ -56,7 +56,6 @@ void Before(const message& sent, int walker) {
       break;
     case Method::kRelease:
       CountRelease(sent.mn);
-      sent.mn->release_running += 1;
       break;
     default:
       break;
@@ -66,9 +65,6 @@ void Before(const message& sent, int walker) {
 void After(const message& sent, int walker, int rc) {
   if (sent.method == Method::kInvalidateRangeStart && rc != 0) {
     CountEnd(sent.mn, walker);  // a start that failed has no end
-  }
-  if (sent.method == Method::kRelease && !sent.mn->object.freed()) {
-    sent.mn->release_running -= 1;
   }
 }
 

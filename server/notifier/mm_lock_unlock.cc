@@ -34,12 +34,15 @@ Task<Lock*> NextLock(mm_struct* mm, RmapClass rmap_class, uint64_t last) {
   Lock* best = nullptr;
   vm_area_struct* vma = co_await mm::FirstVma(mm, "mm_lock_unlock");
   while (vma != nullptr) {
+    vm_area_struct* next = co_await mm::NextVma(vma, "mm_lock_unlock");
+    // In the step that names the VMA: a fault may give it its anon_vma, if
+    // mmap_sem is held for read only (P05).
     Lock* lock = LockOf(vma, rmap_class);
     if (lock != nullptr && Address(lock) > last &&
         (best == nullptr || Address(lock) < Address(best))) {
       best = lock;
     }
-    vma = co_await mm::NextVma(vma, "mm_lock_unlock");
+    vma = next;
   }
   co_return best;
 }

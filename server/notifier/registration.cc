@@ -47,6 +47,11 @@ Task<int> Register(const Protocol& protocol, mmu_notifier* mn, mm_struct* mm,
   if (kernel::ThisWorld()->pso() && was == Registration::kNever) {
     co_await InitialiseNotifier(mn);
   }
+  // One that never was registered is known to its owner alone.
+  const bool known = was != Registration::kNever;
+  if (known) {
+    co_await BooksStep(mn, "mmu_notifier_register");
+  }
   BeginRegistration(mn);
   int rc = 0;
   if (locked) {
@@ -57,6 +62,9 @@ Task<int> Register(const Protocol& protocol, mmu_notifier* mn, mm_struct* mm,
   CheckReturn(before, protocol.register_errors, rc, mm);
   CheckSignalBound(protocol, mm);
   if (rc != 0) {
+    if (known) {
+      co_await BooksStep(mn, "mmu_notifier_register");
+    }
     mn->registration = was;
     if (!before.hashed && !hlist_unhashed(mn->hlist)) {
       ReportHere(Checker::kErrorLeavesState, Cause::kRegisteredAfterError,
@@ -80,11 +88,8 @@ Task<int> Unregister(const Protocol& protocol, mmu_notifier* mn,
   CheckReturn(before, protocol.unregister_errors, rc, mm);
   CheckSignalBound(protocol, mm);
   if (rc == 0) {
-    // From here on no callback may come: a step, so that the search tries every
-    // order against those under way.
-    co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
-                            mn->object.key(), "mmu_notifier_unregister"}};
-    EndRegistration(mn);
+    co_await BooksStep(mn, "mmu_notifier_unregister");
+    EndRegistration(mn);  // from here on no callback may come
   } else if (before.hashed && hlist_unhashed(mn->hlist)) {
     ReportHere(Checker::kErrorLeavesState, Cause::kStateChangedByError,
                mn->object.key(), static_cast<uint64_t>(-rc));
@@ -98,6 +103,12 @@ void FreeNotifier(mmu_notifier* mn) {
     return;
   }
   mn->object.life = sched::Life::kFreed;
+  if (!mn->next_freed) {
+    mn->next_freed = true;
+  }
+  if (!mn->tree_next_freed) {
+    mn->tree_next_freed = true;
+  }
 }
 
 }  // namespace mmfault::notifier

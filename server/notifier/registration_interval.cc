@@ -23,12 +23,19 @@ Task<int> Insert(const Protocol& protocol, mmu_interval_notifier* sub,
                               kernel::At(mm, mn));
   co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
   co_await kernel::CheckLive(mn->object, trace::Cause::kFreedNotifierUsed);
+  const bool known = was != Registration::kNever;
+  if (known) {
+    co_await BooksStep(mn, "mmu_interval_notifier_insert");
+  }
   BeginRegistration(mn);
   const int rc =
       co_await protocol.mmu_interval_notifier_insert(sub, mm, start, length);
   CheckReturn(before, protocol.register_errors, rc, mm, kInsertErrors);
   CheckSignalBound(protocol, mm);
   if (rc != 0) {
+    if (known) {
+      co_await BooksStep(mn, "mmu_interval_notifier_insert");
+    }
     mn->registration = was;
   }
   co_return rc;
@@ -44,6 +51,7 @@ Task<> Remove(const Protocol& protocol, mmu_interval_notifier* sub) {
   co_await kernel::CheckLive(mm->object, trace::Cause::kFreedObjectUsed);
   co_await protocol.mmu_interval_notifier_remove(sub);
   CheckReturn(before, {}, 0, mm);
+  co_await BooksStep(mn, "mmu_interval_notifier_remove");
   EndRegistration(mn);
 }
 

@@ -112,12 +112,16 @@ struct mmu_notifier {
   Cell<int8_t> unregister_task;
   Cell<uint64_t> unregister_step;
   Cell<uint32_t> release_count;
-  Cell<uint32_t> release_running;
   // The driver's module is gone: its methods must not be called (P27).
   Cell<bool> unloaded;
   // Memory order PSO: what a CPU finds in `ops` is junk, until it sees the
   // driver's initialisation. Of hlist.next JunkNode() says the same.
   Cell<bool> ops_junk;
+  // kfree() is a step at each place where the memory can be met: the notifier
+  // itself, whose life object.life is, hlist.next or deferred_next, and
+  // tree_next. Whoever follows a link asks for that one.
+  Cell<bool> next_freed;
+  Cell<bool> tree_next_freed;
   // Starts without an end yet, by task slot.
   std::array<Cell<uint8_t>, sched::kMaxTasks> open;
   Cell<uint32_t> open_total;
@@ -134,6 +138,20 @@ inline mmu_notifier* NotifierOf(hlist_node* node) {
 }
 inline bool hlist_unhashed(const hlist_node& node) {
   return kernel::Here(node.pprev) == nullptr;
+}
+
+// The same for holders of the lock that the own links change under: neighbours
+// that come or go change where pprev points to, not whether it does.
+inline bool IsListed(const hlist_node& node) {
+  const trace::AccessPause pause;
+  return !hlist_unhashed(node);
+}
+
+// A link of the notifier was followed: in the same step.
+inline kernel::BugOn CheckLink(const mmu_notifier* mn,
+                               const Cell<bool>& freed) {
+  return {freed, trace::Checker::kNoUseAfterFree,
+          trace::Cause::kFreedNotifierUsed, mn->object.key()};
 }
 
 // What the allocator left in the link of a notifier that was never linked.

@@ -38,7 +38,7 @@ Task<int> Register(const StepSpec* step, StepOutcome* outcome) {
   if (dev->mn.registration == Registration::kRegistered && !step->unchecked) {
     co_return -EBUSY;  // the kernel would corrupt the list (P15)
   }
-  device::device_restart(dev);
+  co_await device::device_begin(dev);
   dev->last_mm = mm;
   const int rc =
       co_await notifier::Register(CurrentProtocol(), &dev->mn, mm, step->flag);
@@ -73,7 +73,7 @@ Task<int> Unregister(const StepSpec* step, StepOutcome* outcome) {
   }
   NoteScan(outcome);
   if (rc != 0 && stop_first) {
-    device::device_restart(dev);
+    co_await device::device_resume(dev);
   }
   co_return rc;
 }

@@ -295,6 +295,11 @@ Task<int> RunMmStep(Program* program, const StepSpec* step) {
     co_return rc;
   }
   mm_struct* mm = MmOf(step->mm);
+  if (mm != nullptr && !HoldsRef(program, step->mm)) {
+    // Whether it is still there is a race, with the count whose end frees it.
+    co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                            mm->count_key(), StepKindName(step->kind)}};
+  }
   if (mm == nullptr || mm->object.freed()) {
     co_return -ESRCH;
   }

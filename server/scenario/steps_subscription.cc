@@ -41,6 +41,9 @@ Task<int> Get(const StepSpec* step, StepOutcome* outcome) {
   if (mm == nullptr) {
     co_return -ESRCH;
   }
+  // Whether it is in use is a race with whoever frees it.
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          dev->mn.object.key(), "mmu_notifier_get"}};
   if (IsTaken(dev, mm)) {
     co_return -EBUSY;
   }
@@ -74,7 +77,7 @@ Task<int> Insert(const StepSpec* step, StepOutcome* outcome) {
   if (dev->mn.registration == Registration::kRegistered) {
     co_return -EBUSY;
   }
-  device::device_restart(dev);
+  co_await device::device_begin(dev);
   dev->mn.mm = mm;
   const int rc = co_await notifier::Insert(
       *device::CurrentProtocol(), &dev->interval, mm, step->start, step->a);

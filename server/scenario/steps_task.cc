@@ -18,9 +18,15 @@ bool EventOrKilled(const sched::TaskRecord& task) {
   return event->count > 0 || kernel::fatal_signal_pending(task);
 }
 
+// Null for one that has ended. A task ends in its last step, whatever that
+// names: who signals it may come too late in one order only (docs/findings.md).
+sched::TaskRecord* TargetOf(const StepSpec* step) {
+  const trace::AccessPause pause;
+  return step->task != nullptr ? step->task->task.get() : kernel::Current();
+}
+
 Task<int> Signal(const StepSpec* step) {
-  sched::TaskRecord* target =
-      step->task != nullptr ? step->task->task.get() : kernel::Current();
+  sched::TaskRecord* target = TargetOf(step);
   const auto number = static_cast<int>(step->a);
   if (target == nullptr || target->state == sched::TaskState::kExited ||
       target->state == sched::TaskState::kFree) {
@@ -48,7 +54,7 @@ bool EventOnly(const sched::TaskRecord& task) {
 Task<int> WaitFor(EventRef* event, bool uninterruptible) {
   co_await kernel::wait_event(&event->queue,
                               uninterruptible ? EventOnly : EventOrKilled,
-                              event, 0, "wait_for");
+                              event, 0, "wait_for", trace::Access::kWrite);
   if (event->count <= 0) {
     co_return -EINTR;
   }
@@ -59,6 +65,7 @@ Task<int> WaitFor(EventRef* event, bool uninterruptible) {
 
 // One that a BUG stopped has ended too: the kernel would make it exit.
 bool HasEnded(const Program& program) {
+  const trace::AccessPause pause;  // the wait goes on after the end, always
   const sched::TaskRecord* task = program.task;
   return task == nullptr || task->state == sched::TaskState::kDead;
 }
@@ -72,6 +79,7 @@ struct WaitForEnd : kernel::Point {
   Program* target;
   void await_suspend(std::coroutine_handle<> /*leaf*/) const {
     kernel::might_sleep();
+    const trace::AccessPause pause;  // as HasEnded()
     sched::TaskRecord* task = target->task;
     kernel::ThisWorld()->Publish(op,
                                  task == nullptr ? nullptr : &task->end_waiters,

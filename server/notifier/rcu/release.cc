@@ -19,6 +19,9 @@ using kernel::Mutant;
 
 // BUG_ON(atomic_read(&mm->mm_count) <= 0).
 kernel::BugOn NoCount(const mm_struct* mm) {
+  // Against zero only, from which the registration's own reference keeps it;
+  // one that is lost is met by the put that names the count.
+  const trace::AccessPause pause;
   return {mm->mm_count.counter <= 0, trace::Checker::kCountsSane,
           trace::Cause::kMmCountBelowZero, mm->object.key()};
 }
@@ -63,7 +66,7 @@ Task<> UnlinkAndRelease(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::BugOn{nm == nullptr, trace::Checker::kNoUseAfterFree,
                          trace::Cause::kNullDereference, mn->object.key()};
   co_await kernel::spin_lock(&nm->lock, "mmu_notifier_unregister");
-  if (hlist_unhashed(mn->hlist)) {
+  if (!IsListed(mn->hlist)) {
     co_await kernel::spin_unlock(&nm->lock, "mmu_notifier_unregister");
     co_return;
   }

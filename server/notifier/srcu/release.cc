@@ -19,6 +19,9 @@ using kernel::Mutant;
 
 // BUG_ON(atomic_read(&mm->mm_count) <= 0).
 kernel::BugOn NoCount(const mm_struct* mm) {
+  // Against zero only, from which the registration's own reference keeps it;
+  // one that is lost is met by the put that names the count.
+  const trace::AccessPause pause;
   return {mm->mm_count.counter <= 0, trace::Checker::kCountsSane,
           trace::Cause::kMmCountBelowZero, mm->object.key()};
 }
@@ -59,7 +62,7 @@ Task<> UnlinkAndRelease(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::BugOn{nm == nullptr, trace::Checker::kNoUseAfterFree,
                          trace::Cause::kNullDereference, mn->object.key()};
   co_await kernel::spin_lock(&nm->lock, kWhere);
-  if (hlist_unhashed(mn->hlist)) {
+  if (!IsListed(mn->hlist)) {
     co_await kernel::spin_unlock(&nm->lock, kWhere);
     co_return;
   }
@@ -106,7 +109,7 @@ Task<> ReleaseAllAndUnlink(mmu_notifier_mm* nm, mm_struct* mm) {
 Task<> UnlinkReleased(mmu_notifier* mn, mm_struct* mm, bool unseen) {
   mmu_notifier_mm* nm = NotifierMmOf(mm);
   co_await kernel::spin_lock(&nm->lock, "mmu_notifier_unregister");
-  if (unseen || !hlist_unhashed(mn->hlist)) {
+  if (unseen || IsListed(mn->hlist)) {
     co_await hlist_del(&mn->hlist, true,
                        unseen ? "hlist_del_rcu" : "hlist_del_init_rcu");
     co_await kernel::FaultPoint(faults::Point::kUnregisterUnlinked,

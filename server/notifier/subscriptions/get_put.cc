@@ -7,7 +7,9 @@
 #include "server/kernel/mutant.h"
 #include "server/kernel/state.h"
 #include "server/mm/fork.h"
+#include "server/mm/vma_lock.h"
 #include "server/notifier/call.h"
+#include "server/notifier/ledger.h"
 #include "server/notifier/list.h"
 #include "server/notifier/subscriptions/notifier_subscriptions.h"
 
@@ -79,6 +81,7 @@ Task<int> mmu_notifier_get(const mmu_notifier_ops* ops, mm_struct* mm,
                            mmu_notifier** result) {
   *result = nullptr;
   co_await kernel::down_write(&mm->mmap_sem, "mmu_notifier_get");
+  mm::vma_start_write_all_again(mm);
   const int rc = co_await mmu_notifier_get_locked(ops, mm, result);
   co_await kernel::up_write(&mm->mmap_sem, "mmu_notifier_get");
   co_return rc;
@@ -106,6 +109,7 @@ Task<> mmu_notifier_put(mmu_notifier* mn) {
     co_await hlist_del(&mn->hlist, true, "hlist_del_init_rcu");
   }
   co_await kernel::spin_unlock(&subscriptions->lock, "mmu_notifier_put");
+  co_await BooksStep(mn, "mmu_notifier_put");
   mn->registration = Registration::kPut;
   if (Mutated(Mutant::kPutFreesAtOnce)) {
     co_await mmu_notifier_free_rcu(mn);

@@ -71,6 +71,8 @@ Task<int> __mmu_interval_notifier_insert(
   if (length == 0 || sub->last < start) {
     co_return -EOVERFLOW;
   }
+  co_await kernel::Point{{trace::OpKind::kRead, trace::Access::kRead,
+                          mm->users_key(), "mmu_interval_notifier_insert"}};
   if (mm->mm_users.counter <= 0) {
     co_return -EINVAL;  // with a WARN(): the caller owes a user
   }
@@ -79,6 +81,12 @@ Task<int> __mmu_interval_notifier_insert(
   }
   co_await kernel::spin_lock(&subscriptions->lock,
                              "mmu_interval_notifier_insert");
+  if (Mutated(Mutant::kInsertNotDeferred)) {
+    // Somebody may be walking the tree, without the lock.
+    co_await kernel::Point{{trace::OpKind::kWrite, trace::Access::kWrite,
+                            kernel::MemoryKey(PlaceInTree(sub, subscriptions)),
+                            "interval_tree_insert"}};
+  }
   InsertLocked(sub, subscriptions);
   co_await kernel::spin_unlock(&subscriptions->lock,
                                "mmu_interval_notifier_insert");

@@ -21,8 +21,12 @@ bool Meets(const mmu_interval_notifier* sub, const mmu_notifier_range* range) {
   return sub->start <= range->end - 1 && range->start <= sub->last;
 }
 
-kernel::BugOn CheckInTree(const mmu_interval_notifier* sub) {
-  return kernel::CheckLive(sub->object(), trace::Cause::kFreedNotifierUsed);
+// The next in the tree's order. A step.
+Task<mmu_interval_notifier*> NextInTree(const mmu_interval_notifier* sub,
+                                        const char* where) {
+  mmu_interval_notifier* next = co_await kernel::Load(sub->tree_next, where);
+  co_await CheckLink(sub->mn, sub->mn->tree_next_freed);
+  co_return next;
 }
 
 bool mn_itree_is_invalidating(const mmu_notifier_subscriptions* subscriptions) {
@@ -32,12 +36,8 @@ bool mn_itree_is_invalidating(const mmu_notifier_subscriptions* subscriptions) {
 // From `sub` on, in the tree's order; the tree does not change meanwhile.
 Task<mmu_interval_notifier*> FirstMet(mmu_interval_notifier* sub,
                                       const mmu_notifier_range* range) {
-  while (sub != nullptr) {
-    co_await CheckInTree(sub);
-    if (Meets(sub, range)) {
-      break;
-    }
-    sub = co_await kernel::Load(sub->tree_next, "interval_tree_iter_next");
+  while (sub != nullptr && !Meets(sub, range)) {
+    sub = co_await NextInTree(sub, "interval_tree_iter_next");
   }
   co_return sub;
 }
@@ -62,9 +62,7 @@ Task<> mn_itree_inv_start_range(mmu_notifier_subscriptions* subscriptions,
 // mm/mmu_notifier.c:mn_itree_inv_next(), v6.1.
 Task<mmu_interval_notifier*> mn_itree_inv_next(
     mmu_interval_notifier* sub, const mmu_notifier_range* range) {
-  co_await CheckInTree(sub);
-  mmu_interval_notifier* next =
-      co_await kernel::Load(sub->tree_next, "mn_itree_inv_next");
+  mmu_interval_notifier* next = co_await NextInTree(sub, "mn_itree_inv_next");
   next = co_await FirstMet(next, range);
   co_return next;
 }
@@ -149,10 +147,9 @@ Task<int> InvalidateAll(mmu_notifier_subscriptions* subscriptions,
 Task<> ApplyDeferred(mmu_notifier_subscriptions* subscriptions) {
   mmu_interval_notifier* sub = subscriptions->deferred_list;
   while (sub != nullptr) {
-    co_await CheckInTree(sub);
     mmu_interval_notifier* next =
         co_await kernel::Load(sub->deferred_next, "mn_itree_inv_end");
-    co_await CheckInTree(sub);
+    co_await CheckLink(sub->mn, sub->mn->next_freed);
     if (sub->in_tree) {
       interval_tree_remove(sub, subscriptions);
     } else {
@@ -165,12 +162,19 @@ Task<> ApplyDeferred(mmu_notifier_subscriptions* subscriptions) {
 
 }  // namespace
 
-void interval_tree_insert(mmu_interval_notifier* sub,
-                          mmu_notifier_subscriptions* subscriptions) {
+Cell<mmu_interval_notifier*>* PlaceInTree(
+    const mmu_interval_notifier* sub,
+    mmu_notifier_subscriptions* subscriptions) {
   Cell<mmu_interval_notifier*>* link = &subscriptions->itree;
   while (*link != nullptr && (*link)->start <= sub->start) {
     link = &(*link)->tree_next;
   }
+  return link;
+}
+
+void interval_tree_insert(mmu_interval_notifier* sub,
+                          mmu_notifier_subscriptions* subscriptions) {
+  Cell<mmu_interval_notifier*>* link = PlaceInTree(sub, subscriptions);
   sub->tree_next = link->get();
   *link = sub;
   sub->in_tree = true;

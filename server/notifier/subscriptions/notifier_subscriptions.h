@@ -86,7 +86,11 @@ Task<int> mmu_interval_notifier_insert(mmu_interval_notifier* sub,
 Task<> mmu_interval_notifier_remove(mmu_interval_notifier* sub);
 Task<uint64_t> mmu_interval_read_begin(mmu_interval_notifier* sub);
 
-// The tree, under subscriptions->lock.
+// The tree, under subscriptions->lock. The place is the link that will lead to
+// `sub`.
+Cell<mmu_interval_notifier*>* PlaceInTree(
+    const mmu_interval_notifier* sub,
+    mmu_notifier_subscriptions* subscriptions);
 void interval_tree_insert(mmu_interval_notifier* sub,
                           mmu_notifier_subscriptions* subscriptions);
 void interval_tree_remove(mmu_interval_notifier* sub,

@@ -9,6 +9,7 @@
 #include "server/kernel/slab.h"
 #include "server/kernel/state.h"
 #include "server/mm/fork.h"
+#include "server/mm/vma_lock.h"
 #include "server/notifier/call.h"
 #include "server/notifier/list.h"
 #include "server/notifier/mm_take_all_locks.h"
@@ -41,6 +42,9 @@ bool HasBothForms(const mmu_notifier* mn) {
 
 // BUG_ON(atomic_read(&mm->mm_count) <= 0).
 kernel::BugOn NoCount(const mm_struct* mm) {
+  // Against zero only, from which the registration's own reference keeps it;
+  // one that is lost is met by the put that names the count.
+  const trace::AccessPause pause;
   return {mm->mm_count.counter <= 0, trace::Checker::kCountsSane,
           trace::Cause::kMmCountBelowZero, mm->object.key()};
 }
@@ -131,6 +135,7 @@ Task<int> __mmu_notifier_register(mmu_notifier* mn, mm_struct* mm) {
 // Kernel: mm/mmu_notifier.c:mmu_notifier_register(), v6.1.
 Task<int> mmu_notifier_register(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::down_write(&mm->mmap_sem, "mmu_notifier_register");
+  mm::vma_start_write_all_again(mm);
   const int rc = co_await __mmu_notifier_register(mn, mm);
   co_await kernel::up_write(&mm->mmap_sem, "mmu_notifier_register");
   co_return rc;

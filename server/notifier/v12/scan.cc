@@ -43,6 +43,9 @@ Task<ScanResult> FindNextLock(mm_struct* mm, RmapClass rmap_class,
         co_return found;
       }
     }
+    vm_area_struct* next = co_await mm::NextVma(vma, where);
+    // In the step that names the VMA: a fault may give it its anon_vma, if
+    // mmap_sem is held for read only (P05).
     kernel::Lock* lock = RmapLockOf(vma, rmap_class);
     if (lock != nullptr) {
       const uint64_t address = AddressOf(lock);
@@ -52,7 +55,7 @@ Task<ScanResult> FindNextLock(mm_struct* mm, RmapClass rmap_class,
       }
     }
     ++ordinal;
-    vma = co_await mm::NextVma(vma, where);
+    vma = next;
   }
   co_return found;
 }
