@@ -8,8 +8,9 @@
 // is noted, so that a test can find what a step touches beside what it names
 // (tests/litmus/access_check.cc). In all other builds this costs nothing.
 //
-// Scheduling itself looks at state that no task sees; it is left out by
-// AccessPause.
+// AccessPause leaves out what no other order could change: scheduling's own
+// looks, what the op names anyway, counts that only whoever is outside reads.
+// Each says in a comment why, or names what docs/findings.md says of it.
 //
 // Threads: a log belongs to the thread that attached it.
 
@@ -25,6 +26,7 @@ struct Touch {
   const void* address;
   std::size_t size;
   bool write;
+  const void* code;  // where in the program, for llvm-symbolizer
 };
 
 struct AccessLog {
@@ -36,9 +38,11 @@ struct AccessLog {
 
 inline thread_local AccessLog* thread_access_log = nullptr;
 
-inline void NoteAccess(const void* address, std::size_t size, bool write) {
+[[gnu::noinline]] inline void NoteAccess(const void* address, std::size_t size,
+                                         bool write) {
   if (thread_access_log != nullptr && thread_access_log->paused == 0) {
-    thread_access_log->touches.push_back({address, size, write});
+    thread_access_log->touches.push_back(
+        {address, size, write, __builtin_return_address(0)});
   }
 }
 
