@@ -231,6 +231,7 @@ absl::StatusOr<v1::Fault> FaultBook::Get(scenario::Machine& machine,
 
 std::vector<std::string> FaultBook::Ids() const {
   std::vector<std::string> ids;
+  ids.reserve(entries_.size());
   for (const auto& [id, entry] : entries_) {
     ids.push_back(id);
   }

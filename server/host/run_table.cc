@@ -150,6 +150,7 @@ std::vector<RunTable::Listed> RunTable::All() const {
   constexpr int64_t kNewest = 1'000'000'000'000;
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<Listed> all;
+  all.reserve(order_.size());
   for (const auto& [negated, name] : order_) {
     all.push_back({std::to_string(kNewest + negated), runs_.at(name)});
   }

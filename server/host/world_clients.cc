@@ -108,6 +108,7 @@ HostedWorld::ClientPtr HostedWorld::FindClient(const std::string& id) const {
 std::vector<HostedWorld::ClientPtr> HostedWorld::Clients() const {
   const std::lock_guard<std::mutex> lock(clients_mutex_);
   std::vector<ClientPtr> clients;
+  clients.reserve(clients_.size());
   for (const auto& [id, client] : clients_) {
     clients.push_back(client);
   }
@@ -317,7 +318,7 @@ void HostedWorld::HandleCall(const ClientPtr& client,
   if (lockstep_ && advancing_ != nullptr && !StandsStill()) {
     // The world is on its way: when the call got here says nothing. It runs at
     // the next standstill.
-    deferred_calls_.push_back([this, client, call] {
+    deferred_calls_.emplace_back([this, client, call] {
       if (!client->gone) {
         HandleCall(client, call);
       }

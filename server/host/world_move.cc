@@ -42,7 +42,7 @@ uint64_t HeldTasks(const sched::World& world) {
 }  // namespace
 
 uint64_t HostedWorld::AllowSteps(int64_t budget) {
-  const uint64_t steps = static_cast<uint64_t>(
+  const auto steps = static_cast<uint64_t>(
       budget == 0 ? plan_.settings.step_budget() : budget);
   const uint64_t limit = step() + steps;
   move_limit_ = std::max(move_limit_, limit);
@@ -413,7 +413,7 @@ void HostedWorld::FinishAdvance(Response::Outcome outcome) {
     out->set_task(machine_->NameOf(callback.task_id));
   }
   constexpr size_t kMaxShown = 64;
-  for (size_t i = static_cast<size_t>(advance->first_violation);
+  for (auto i = static_cast<size_t>(advance->first_violation);
        i < violations_.size() &&
        response.violations_size() < static_cast<int>(kMaxShown);
        ++i) {

@@ -155,7 +155,6 @@ void HostedWorld::DeliverTaskEnd(const scenario::Program* program) {
     return;
   }
   SettleSignals(entry, scenario::StepKind::kExit);
-  const std::string id = entry->id;
   entry->last_view = ViewTask(*this, *entry);
   entry->last_view.set_state(v1::Task::STATE_EXITED);
   const auto taken =

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/host/callback_message.h"
 #include "server/host/names.h"
 #include "server/host/wall_time.h"
@@ -66,6 +67,7 @@ std::vector<std::string> LinkedNotifiers(const HostedWorld& world,
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> ids;
+  ids.reserve(found.size());
   for (auto& [step, id] : found) {
     ids.push_back(std::move(id));
   }
@@ -360,8 +362,8 @@ v1::Violation ViewViolation(HostedWorld& world,
     const std::string client = world.ClientOf(dev);
     if (!client.empty() && (violation.by == dev->mn.object.key() ||
                             violation.obj == dev->mn.object.key())) {
-      out.set_explanation(out.explanation() + " Client " + client +
-                          " answers for " + id + ".");
+      absl::StrAppend(out.mutable_explanation(), " Client ", client,
+                      " answers for ", id, ".");
     }
   }
   const EventRing& ring = world.events();
