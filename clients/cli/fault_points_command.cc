@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "clients/cli/fault_commands.h"
 #include "clients/cli/names.h"
 #include "clients/cli/unary.h"
@@ -53,9 +54,7 @@ bool List(Context& context, const PointsFlags& flags) {
   v1::ListFaultPointsRequest request;
   if (!flags.parent.empty()) request.set_parent(WorldName(flags.parent));
   request.set_prefix(flags.prefix);
-  for (const std::string& word : flags.words) {
-    *request.mutable_query() += word + " ";
-  }
+  request.set_query(absl::StrJoin(flags.words, " "));
   return ListAndPrint(context, *session, session->faults(),
                       &v1::FaultService::Stub::ListFaultPoints, request,
                       [&flags](const v1::ListFaultPointsResponse& response) {

@@ -238,10 +238,14 @@ bool RunScenarios(Context& context, const RunFlags& flags) {
   if (session == nullptr) return false;
 
   const report::TableLayout layout = LayoutFor(files);
-  if (!context.is_json() && (!flags.is_matrix || !flags.matrix_file.empty())) {
-    std::cout << report::RenderHeader(layout);
-  }
+  // Printed with the first case: a run that is refused has no table.
+  bool header_due =
+      !context.is_json() && (!flags.is_matrix || !flags.matrix_file.empty());
   const auto on_case = [&](const v1::CaseResult& result) {
+    if (header_due) {
+      std::cout << report::RenderHeader(layout);
+      header_due = false;
+    }
     PrintCase(context, flags, result, layout);
   };
   v1::Run whole;

@@ -13,6 +13,7 @@
 
 #include "server/report/html_page.h"
 #include "server/report/sweep.h"
+#include "server/report/wording.h"
 #include "server/report/xml.h"
 
 namespace mmfault::report {
@@ -159,7 +160,7 @@ std::string RenderSweepHtml(const Sweep& sweep) {
   SweepTotals totals;
   for (const SweepTable& table : tables) totals.Add(table.totals);
   std::string out = HtmlHead(kTitle, kStyle) + std::string(kIntroduction);
-  out += "<p>" + std::to_string(tables.size()) + " cases, " +
+  out += "<p>" + CasesText(static_cast<int64_t>(tables.size())) + ", " +
          XmlEscape(TotalsText(totals)) + "</p>\n<main>\n";
   for (const SweepTable& table : tables) out += TableHtml(table);
   return out + "</main>\n</body>\n</html>\n";

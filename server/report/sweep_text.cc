@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/report/sweep.h"
+#include "server/report/wording.h"
 
 namespace mmfault::report {
 namespace {
@@ -131,7 +132,8 @@ std::string RenderSweepText(const Sweep& sweep) {
     text += TableText(table);
     totals.Add(table.totals);
   }
-  text += std::to_string(tables.size()) + " cases, " + TotalsText(totals);
+  text += CasesText(static_cast<int64_t>(tables.size())) + ", " +
+          TotalsText(totals);
   if (sweep.shard_count > 1) {
     text += "; shard " + std::to_string(sweep.shard_index) + "/" +
             std::to_string(sweep.shard_count);

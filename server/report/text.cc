@@ -235,8 +235,8 @@ std::string RenderCase(const v1::CaseResult& result,
 
 std::string RenderFooter(const v1::Run& run) {
   const Totals totals = TotalsOf(run);
-  std::string text = "\n" + std::to_string(run.results_size()) +
-                     " cases: " + std::to_string(totals.met) + " met, " +
+  std::string text = "\n" + CasesText(run.results_size()) + ": " +
+                     std::to_string(totals.met) + " met, " +
                      std::to_string(totals.unmet) + " not met, " +
                      std::to_string(totals.inconclusive) + " inconclusive; " +
                      Grouped(totals.schedules) + " schedules";

@@ -240,6 +240,10 @@ std::string Grouped(int64_t number) {
   return digits;
 }
 
+std::string CasesText(int64_t count) {
+  return std::to_string(count) + (count == 1 ? " case" : " cases");
+}
+
 std::string Elapsed(const google::protobuf::Duration& elapsed) {
   const double seconds =
       static_cast<double>(elapsed.seconds()) + elapsed.nanos() / 1e9;

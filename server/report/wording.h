@@ -53,6 +53,9 @@ std::string ProbeText(const v1::ProbeResult& probe);
 // 1234567 as `1,234,567`.
 std::string Grouped(int64_t number);
 
+// `1 case`, `3 cases`.
+std::string CasesText(int64_t count);
+
 // Wall time for people: `0.4 s`, `2 min 5 s`.
 std::string Elapsed(const google::protobuf::Duration& elapsed);
 

@@ -164,7 +164,7 @@ s under 6.1, seed 7: NOT MET
   X d/e/f signal(SIGKILL) at hit 1: lock_order
       mmfault run <lock_order>
 
-1 cases, 6 cells: 3 hold, 1 violated, 0 tolerated, 2 not fired, 0 inconclusive
+1 case, 6 cells: 3 hold, 1 violated, 0 tolerated, 2 not fired, 0 inconclusive
 )");
 }
 

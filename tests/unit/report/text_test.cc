@@ -68,6 +68,12 @@ TEST(RenderFooterTest, TotalsAndTheNextCommand) {
   EXPECT_THAT(text, HasSubstr("raise --schedules"));
 }
 
+TEST(RenderFooterTest, OneCaseIsNoCases) {
+  v1::Run run;
+  *run.add_results() = ProbedCase();
+  EXPECT_THAT(RenderFooter(run), HasSubstr("\n1 case: "));
+}
+
 TEST(RenderTextTest, AnEmptyRunIsNoSurprise) {
   EXPECT_THAT(RenderText({}), HasSubstr("0 cases"));
 }
