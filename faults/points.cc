@@ -26,7 +26,13 @@ const PointInfo& InfoOf(Point point) {
 
 std::span<const PointInfo> AllPoints() { return kPoints; }
 
-bool CanStop(Point point) { return point != Point::kMmLockStep; }
+bool CanStop(Point point) {
+  return point != Point::kMmLockStep && !IsEveryStep(point);
+}
+
+bool IsEveryStep(Point point) {
+  return point == Point::kStep || point == Point::kCallbackStep;
+}
 
 bool CarriesMessage(Point point) {
   return point == Point::kCallbackDeliver || point == Point::kCallbackAck;
@@ -43,6 +49,7 @@ bool HasEvent(Point point) {
     case Point::kInvalidateStart:
     case Point::kInvalidateEnd:
     case Point::kDeviceCallback:
+    case Point::kCallbackStep:
       return true;
     default:
       return CarriesMessage(point);
@@ -71,6 +78,8 @@ bool HasRange(Point point) {
     case Point::kRmapBeforeClear:
     case Point::kDeviceBeforeInstall:
       return true;
+    case Point::kCallbackStep:
+      return false;
     default:
       return HasEvent(point);
   }

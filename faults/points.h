@@ -45,6 +45,10 @@ std::span<const PointInfo> AllPoints();
 // False where the point only looks on at a step that is being taken.
 bool CanStop(Point point);
 
+// Passed before the effect of each step: of any task, or of one that is inside
+// a callback.
+bool IsEveryStep(Point point);
+
 // Whether a callback, or its answer, is on its way there: it can be lost, come
 // twice or be overtaken.
 bool CarriesMessage(Point point);

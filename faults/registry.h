@@ -73,6 +73,11 @@ class Registry {
            0;
   }
 
+  // Whether one of the points that every step passes is.
+  bool armed_at_steps() const {
+    return armed_at_steps_.load(std::memory_order_relaxed);
+  }
+
   // Has a point evaluated at each pass, rules or not, so that whoever looks on
   // sees them all; or not any more.
   void Observe(Point point, bool on);
@@ -139,6 +144,7 @@ class Registry {
   std::bitset<kPointCount> watched_;  // not passed yet
   std::bitset<kPointCount> observed_;
   std::array<std::atomic<uint8_t>, kPointCount> armed_ = {};
+  std::atomic<bool> armed_at_steps_ = false;
 };
 
 }  // namespace mmfault::faults

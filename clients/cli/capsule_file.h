@@ -20,7 +20,7 @@ struct ExecutionFlags {
   std::string decisions;
   std::string sweep;  // `K/HIT`; empty: none
   std::vector<std::string> mutants;
-  std::vector<std::string> faults;  // `POINT: TRIGGER`
+  std::vector<std::string> faults;  // as fault_flag.h
   int64_t seed = 0;
 };
 

@@ -3,7 +3,32 @@
 
 #include "clients/cli/fault_flag.h"
 
+#include <sstream>
+
 namespace mmfault::cli {
+namespace {
+
+// One `task=driver`; false when it is none.
+bool TakeFilter(const std::string& word, v1::FaultRule* rule) {
+  const size_t equals = word.find('=');
+  if (equals == std::string::npos || equals + 1 == word.size()) return false;
+  const std::string name = word.substr(0, equals);
+  const std::string value = word.substr(equals + 1);
+  if (name == "task") {
+    rule->set_task(value);
+  } else if (name == "mm") {
+    rule->set_mm(value);
+  } else if (name == "notifier") {
+    rule->set_notifier(value);
+  } else if (name == "operation") {
+    rule->set_operation(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 bool ParseFaultFlag(const std::string& text, v1::FaultRule* rule,
                     std::string* error) {
@@ -15,7 +40,18 @@ bool ParseFaultFlag(const std::string& text, v1::FaultRule* rule,
              "'notifier/mm_lock/lock: when=3 signal(SIGKILL)'";
     return false;
   }
-  rule->set_point(text.substr(0, colon));
+  std::istringstream words(text.substr(0, colon));
+  std::string word;
+  words >> word;
+  rule->set_point(word);
+  while (words >> word) {
+    if (!TakeFilter(word, rule)) {
+      *error = "--fault " + text + ": \"" + word +
+               "\" is no filter; there are task=ID, mm=ID, notifier=ID and "
+               "operation=STEP";
+      return false;
+    }
+  }
   rule->set_trigger(text.substr(trigger));
   return true;
 }

@@ -37,7 +37,7 @@ struct RunFlags {
   bool is_exhaustive = false;  // `explore`: goes on after what is expected
   bool is_remote = false;
   bool require_fired = false;
-  std::vector<std::string> faults;  // `POINT: TRIGGER`
+  std::vector<std::string> faults;  // as fault_flag.h
 };
 
 // Runs the scenarios, prints a line a case as it ends, writes the JUnit file

@@ -148,7 +148,8 @@ void AddScenarioOptions(CLI::App& run, RunFlags& flags) {
   run.add_option("--mutant", flags.mutants,
                  "Plants a mistake in the protocol; may be repeated");
   run.add_option("--fault", flags.faults,
-                 "Arms a rule, as 'POINT: TRIGGER'; may be repeated");
+                 "Arms a rule, as 'POINT [task=ID] [operation=STEP] ...: "
+                 "TRIGGER'; may be repeated");
   run.add_flag("--require-fired", flags.require_fired,
                "A case with a rule that never acted is not met");
   run.add_option("--strategy", flags.strategy,

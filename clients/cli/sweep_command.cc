@@ -25,6 +25,7 @@ namespace {
 struct ReportFlags {
   std::string format;  // text, json, html; empty: by file or --output
   std::string out;     // empty: standard output
+  std::string junit;   // empty: none
 };
 
 struct SweepFlags {
@@ -33,11 +34,15 @@ struct SweepFlags {
   std::vector<std::string> mutants;
   std::vector<std::string> points;
   std::vector<std::string> actions;
+  std::vector<std::string> tasks;
+  std::vector<std::string> operations;
   int64_t seed = 0;
   int64_t schedule_count = 0;
   int64_t max_hit = 0;
   int64_t pair_count = 0;
   int64_t swarm_count = 0;
+  bool all_families = false;
+  int workers = 1;
   std::string strategy;  // empty: the scenarios' own
   std::string shard;
   std::string journal;
@@ -63,13 +68,19 @@ v1::SweepRequest RequestFrom(const SweepFlags& flags, const Shard& shard,
   }
   options.set_shard_index(shard.index);
   options.set_shard_count(shard.count);
+  options.set_workers(flags.workers);
   v1::SweepOptions& sweep = *request.mutable_sweep();
   for (const std::string& point : flags.points) sweep.add_points(point);
   for (const std::string& action : flags.actions) sweep.add_actions(action);
+  for (const std::string& task : flags.tasks) sweep.add_tasks(task);
+  for (const std::string& operation : flags.operations) {
+    sweep.add_operations(operation);
+  }
   sweep.set_schedule_count(flags.schedule_count);
   sweep.set_max_hit(flags.max_hit);
   sweep.set_pair_count(flags.pair_count);
   sweep.set_swarm_count(flags.swarm_count);
+  sweep.set_all_families(flags.all_families);
   return request;
 }
 
@@ -104,6 +115,10 @@ bool Report(Context& context, const ReportFlags& flags, report::Sweep sweep) {
     report::SweepTotals totals;
     for (const report::SweepTable& table : tables) totals.Add(table.totals);
     std::cout << TotalsText(totals) << "\n";
+  }
+  if (!flags.junit.empty() &&
+      !WriteFile(flags.junit, report::RenderSweepJunit(sweep))) {
+    return context.FailInfrastructure(flags.junit + ": cannot be written");
   }
   context.exit_code = ExitCodeOf(report::StandingOf(tables));
   return true;
@@ -239,6 +254,8 @@ void AddReportOptions(CLI::App& command, ReportFlags& flags) {
                   "as --output says")
       ->check(CLI::IsMember({"text", "json", "html"}));
   command.add_option("--out", flags.out, "Writes the matrix there");
+  command.add_option("--junit", flags.junit,
+                     "Writes a JUnit XML file, a test case a cell");
 }
 
 void AddWhat(CLI::App& sweep, SweepFlags& flags) {
@@ -257,6 +274,11 @@ void AddWhat(CLI::App& sweep, SweepFlags& flags) {
   sweep.add_option("--action", flags.actions,
                    "error, signal, teardown, drop_capability, or an action as "
                    "rules have it, like signal(SIGUSR1); may be repeated");
+  sweep.add_option("--task", flags.tasks,
+                   "Faults act on this task only, and its passes are counted; "
+                   "may be repeated, for cells of their own");
+  sweep.add_option("--operation", flags.operations,
+                   "The same for a kind of step, like register or munmap");
 }
 
 void AddHowFar(CLI::App& sweep, SweepFlags& flags) {
@@ -272,6 +294,14 @@ void AddHowFar(CLI::App& sweep, SweepFlags& flags) {
   number("--swarm", flags.swarm_count,
          "So many random subsets of fault families a case, instead of single "
          "faults");
+  sweep.add_flag("--all-families", flags.all_families,
+                 "Swarms have all families on: what swarms are measured "
+                 "against");
+  sweep
+      .add_option("--workers", flags.workers,
+                  "Threads of the server that share the cells; what comes out "
+                  "is the same for any number")
+      ->check(CLI::PositiveNumber);
   sweep.add_option("--strategy", flags.strategy,
                    "How each cell is searched, as in `run`: random, pct, pos; "
                    "or every interleaving: auto, dpor, dfs, stateful, bounded");

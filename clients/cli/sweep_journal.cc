@@ -80,6 +80,7 @@ std::string DigestOf(const v1::SweepRequest& request) {
   all.clear_after();
   all.mutable_options()->clear_shard_index();
   all.mutable_options()->clear_shard_count();
+  all.mutable_options()->clear_workers();
   uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : Serialized(all)) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;

@@ -31,8 +31,10 @@ class Stream final : public grpc::ServerWriteReactor<v1::SweepResponse> {
   void Sweep() {
     absl::StatusOr<host::SweepPlan> plan =
         host::PlanSweep(request_, runs_->bounds());
-    if (!plan.ok()) {
-      End(plan.status());
+    const absl::Status may_run =
+        plan.ok() ? runs_->CheckWorkers(plan->workers) : plan.status();
+    if (!may_run.ok()) {
+      End(may_run);
       return;
     }
     sweep::Listener listener;

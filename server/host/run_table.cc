@@ -52,15 +52,18 @@ absl::StatusOr<v1::CreateRunResponse> RunTable::Create(
     RETURN_IF_ERROR(CheckRoom(request.run_id()));
   }
   ASSIGN_OR_RETURN(RunPlan plan, PlanRun(request, bounds()));
-  RETURN_IF_ERROR(CheckQuota("run", "max_workers_per_run",
-                             limits_.max_workers_per_run,
-                             plan.options.workers()));
+  RETURN_IF_ERROR(CheckWorkers(plan.options.workers()));
   ASSIGN_OR_RETURN(const std::shared_ptr<Run> run,
                    Add(request.run_id(), std::move(plan)));
   *response.mutable_run() = run->View(/*with_results=*/false);
   requests_.Keep(request.request_id(), request, response);
   Start(run);
   return response;
+}
+
+absl::Status RunTable::CheckWorkers(int workers) const {
+  return CheckQuota("run", "max_workers_per_run", limits_.max_workers_per_run,
+                    workers);
 }
 
 absl::Status RunTable::CheckRoom(const std::string& id) const {

@@ -85,6 +85,9 @@ class RunTable {
   // What one world of a run may hold.
   scenario::Bounds bounds() const;
 
+  // RESOURCE_EXHAUSTED (QUOTA_EXCEEDED) where nothing may have so many.
+  absl::Status CheckWorkers(int workers) const;
+
   // Refuses further runs and cancels those that are not over, so that watching
   // streams end.
   void Drain();

@@ -9,6 +9,7 @@
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/host/names.h"
+#include "server/host/thread_crew.h"
 
 namespace mmfault::host {
 namespace {
@@ -56,6 +57,7 @@ absl::StatusOr<SweepPlan> PlanSweep(const v1::SweepRequest& request,
   ASSIGN_OR_RETURN(RunPlan planned, PlanRun(run, bounds));
   SweepPlan plan;
   plan.cases = std::move(planned.cases);
+  plan.workers = planned.options.workers();
   plan.options = request.sweep();
   plan.bounds = bounds;
   if (request.options().shard_count() != 0) {
@@ -87,6 +89,10 @@ absl::StatusOr<SweepPlan> PlanSweep(const v1::SweepRequest& request,
 
 absl::Status ExecuteSweep(const SweepPlan& plan,
                           const sweep::Listener& listener) {
+  std::optional<ThreadCrew> crew;
+  if (plan.workers > 1) {
+    crew.emplace(plan.workers);
+  }
   const int64_t first = plan.after.has_value() ? plan.after->case_index() : 0;
   for (auto i = first; i < static_cast<int64_t>(plan.cases.size()); ++i) {
     const PlannedCase& planned = plan.cases[static_cast<size_t>(i)];
@@ -98,6 +104,7 @@ absl::Status ExecuteSweep(const SweepPlan& plan,
     input.seed = planned.seed;
     input.step_budget = planned.step_budget;
     input.bounds = plan.bounds;
+    input.crew = crew.has_value() ? &*crew : nullptr;
     const bool known = plan.after.has_value() && i == first;
     RETURN_IF_ERROR(sweep::RunSweep(input, plan.options, plan.shard,
                                     known ? &*plan.after : nullptr, listener));

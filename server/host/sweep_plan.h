@@ -24,6 +24,7 @@ struct SweepPlan {
   v1::SweepOptions options;
   sweep::Shard shard;
   scenario::Bounds bounds;
+  int workers = 1;
   std::optional<v1::SweepCell> after;
 };
 
@@ -31,7 +32,7 @@ struct SweepPlan {
 absl::StatusOr<SweepPlan> PlanSweep(const v1::SweepRequest& request,
                                     const scenario::Bounds& bounds);
 
-// Runs it to the end, or until the listener says so.
+// Runs it to the end, or until the listener says so, by `plan.workers` threads.
 absl::Status ExecuteSweep(const SweepPlan& plan,
                           const sweep::Listener& listener);
 

@@ -118,13 +118,14 @@ int Apply(const faults::Action& action, uint32_t mm, uint32_t notifier) {
 
 }  // namespace
 
-int InjectHere(faults::Point point, uint32_t mm) {
+int InjectHere(faults::Point point, const faults::PointPlace& place) {
   if (!ThisWorld()->faults().armed(point) || ThisWorld()->PassQuietly(point))
       [[likely]] {
     return 0;
   }
   uint32_t rule = 0;
-  return Apply(ThisWorld()->EvaluatePoint(point, {.mm = mm}, &rule), mm, 0);
+  return Apply(ThisWorld()->EvaluatePoint(point, place, &rule), place.mm,
+               place.notifier);
 }
 
 void FaultPoint::Evaluate(faults::Point point, uint32_t mm, uint32_t notifier,

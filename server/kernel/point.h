@@ -144,7 +144,10 @@ void might_sleep();
 // Evaluates an armed point where the task cannot stop: signals, errors, the
 // capability and teardown act; hold, delay and yield do not. Returns an errno
 // or 0.
-int InjectHere(faults::Point point, uint32_t mm = 0);
+int InjectHere(faults::Point point, const faults::PointPlace& place);
+inline int InjectHere(faults::Point point, uint32_t mm = 0) {
+  return InjectHere(point, faults::PointPlace{.mm = mm});
+}
 
 // A point's place: about an mm and addresses, or a notifier of it.
 template <typename Mm>

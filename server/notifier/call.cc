@@ -78,9 +78,9 @@ Task<int> CallInvalidateRangeStart(mmu_notifier* mn,
     co_return told;
   }
   CountStart(mn, Walker());
-  Entered(Method::kInvalidateRangeStart, mn, *range);
+  const uint64_t outer = Entered(Method::kInvalidateRangeStart, mn, *range);
   const int rc = co_await mn->ops->invalidate_range_start(mn, range);
-  Returned(Method::kInvalidateRangeStart, mn, *range, rc);
+  Returned(outer, Method::kInvalidateRangeStart, mn, *range, rc);
   if (rc != 0) {
     CountEnd(mn, Walker());  // a start that failed has no end
   }
@@ -108,9 +108,9 @@ Task<> CallInvalidateRangeEnd(mmu_notifier* mn,
   if (mn->ops->invalidate_range_start != nullptr) {
     CountEnd(mn, Walker());
   }
-  Entered(Method::kInvalidateRangeEnd, mn, *range);
+  const uint64_t outer = Entered(Method::kInvalidateRangeEnd, mn, *range);
   co_await mn->ops->invalidate_range_end(mn, range);
-  Returned(Method::kInvalidateRangeEnd, mn, *range, std::nullopt);
+  Returned(outer, Method::kInvalidateRangeEnd, mn, *range, std::nullopt);
 }
 
 Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
@@ -128,10 +128,11 @@ Task<> CallInvalidatePage(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
                        address + mm::kPageSize);
     co_return;
   }
-  Entered(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize);
+  const uint64_t outer = Entered(Method::kInvalidatePage, mn, mm, address,
+                                 address + mm::kPageSize);
   co_await mn->ops->invalidate_page(mn, mm, address);
-  Returned(Method::kInvalidatePage, mn, mm, address, address + mm::kPageSize,
-           std::nullopt);
+  Returned(outer, Method::kInvalidatePage, mn, mm, address,
+           address + mm::kPageSize, std::nullopt);
 }
 
 Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
@@ -150,9 +151,9 @@ Task<int> CallClearFlushYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
         co_await SendPages(mn, Method::kClearFlushYoung, mm, start, end);
     co_return told;
   }
-  Entered(Method::kClearFlushYoung, mn, mm, start, end);
+  const uint64_t outer = Entered(Method::kClearFlushYoung, mn, mm, start, end);
   const int young = co_await mn->ops->clear_flush_young(mn, mm, start, end);
-  Returned(Method::kClearFlushYoung, mn, mm, start, end, young);
+  Returned(outer, Method::kClearFlushYoung, mn, mm, start, end, young);
   co_return young;
 }
 
@@ -171,9 +172,9 @@ Task<> CallRelease(mmu_notifier* mn, mm_struct* mm) {
   }
   CountRelease(mn);
   if (mn->ops->release != nullptr) {
-    Entered(Method::kRelease, mn, mm, 0, UINT64_MAX);
+    const uint64_t outer = Entered(Method::kRelease, mn, mm, 0, UINT64_MAX);
     co_await mn->ops->release(mn, mm);
-    Returned(Method::kRelease, mn, mm, 0, UINT64_MAX, std::nullopt);
+    Returned(outer, Method::kRelease, mn, mm, 0, UINT64_MAX, std::nullopt);
   }
 }
 

@@ -21,9 +21,9 @@ Task<> CallEmm(mmu_notifier* mn, mm_struct* mm, Method method,
     co_return;
   }
   if (function != nullptr) {
-    Entered(method, mn, mm, 0, mm::kTaskSize);
+    const uint64_t outer = Entered(method, mn, mm, 0, mm::kTaskSize);
     co_await function(mn, mm);
-    Returned(method, mn, mm, 0, mm::kTaskSize, std::nullopt);
+    Returned(outer, method, mn, mm, 0, mm::kTaskSize, std::nullopt);
   }
 }
 

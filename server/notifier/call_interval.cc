@@ -17,16 +17,18 @@ trace::MethodCall Observed(const mmu_interval_notifier* sub,
   return call;
 }
 
-void TellEntered(const mmu_interval_notifier* sub,
-                 const mmu_notifier_range* range, uint64_t cur_seq) {
+uint64_t TellEntered(const mmu_interval_notifier* sub,
+                     const mmu_notifier_range* range, uint64_t cur_seq) {
   if (MethodsObserved()) [[unlikely]] {
     TellEntry(Observed(sub, range, cur_seq));
   }
+  return GoInside(sub->mn, Method::kIntervalInvalidate);
 }
 
-void TellReturned(const mmu_interval_notifier* sub,
+void TellReturned(uint64_t outer, const mmu_interval_notifier* sub,
                   const mmu_notifier_range* range, uint64_t cur_seq,
                   bool done) {
+  GoInside(outer);
   if (MethodsObserved()) [[unlikely]] {
     TellReturn(Observed(sub, range, cur_seq), done ? 1 : 0);
   }
@@ -53,9 +55,9 @@ Task<bool> CallIntervalInvalidate(mmu_interval_notifier* sub,
     const int told = co_await SendInterval(sub, *range, cur_seq);
     co_return told >= 0;
   }
-  TellEntered(sub, range, cur_seq);
+  const uint64_t outer = TellEntered(sub, range, cur_seq);
   const bool done = co_await sub->ops->invalidate(sub, range, cur_seq);
-  TellReturned(sub, range, cur_seq, done);
+  TellReturned(outer, sub, range, cur_seq, done);
   co_return done;
 }
 
@@ -73,10 +75,10 @@ Task<bool> CallIntervalInvalidateStart(mmu_interval_notifier* sub,
     const int told = co_await SendInterval(sub, *range, cur_seq, finish);
     co_return told >= 0;
   }
-  TellEntered(sub, range, cur_seq);
+  const uint64_t outer = TellEntered(sub, range, cur_seq);
   const bool done =
       co_await sub->ops->invalidate_start(sub, range, cur_seq, finish);
-  TellReturned(sub, range, cur_seq, done);
+  TellReturned(outer, sub, range, cur_seq, done);
   co_return done;
 }
 
@@ -90,9 +92,9 @@ Task<> CallIntervalFinish(mmu_interval_notifier_finish* finish, mm_struct* mm) {
     co_await SendFinish(finish, mm);
     co_return;
   }
-  Entered(Method::kIntervalFinish, mn, mm, 0, 0);
+  const uint64_t outer = Entered(Method::kIntervalFinish, mn, mm, 0, 0);
   co_await sub->ops->invalidate_finish(finish);
-  Returned(Method::kIntervalFinish, mn, mm, 0, 0, std::nullopt);
+  Returned(outer, Method::kIntervalFinish, mn, mm, 0, 0, std::nullopt);
 }
 
 }  // namespace mmfault::notifier

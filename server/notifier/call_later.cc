@@ -40,9 +40,9 @@ Task<> CallInvalidateRange(mmu_notifier* mn, mm_struct* mm, uint64_t start,
     co_await SendPages(mn, Method::kInvalidateRange, mm, start, end);
     co_return;
   }
-  Entered(Method::kInvalidateRange, mn, mm, start, end);
+  const uint64_t outer = Entered(Method::kInvalidateRange, mn, mm, start, end);
   co_await mn->ops->invalidate_range(mn, mm, start, end);
-  Returned(Method::kInvalidateRange, mn, mm, start, end, std::nullopt);
+  Returned(outer, Method::kInvalidateRange, mn, mm, start, end, std::nullopt);
 }
 
 Task<> CallChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
@@ -59,9 +59,9 @@ Task<> CallChangePte(mmu_notifier* mn, mm_struct* mm, uint64_t address,
     co_await SendPages(mn, Method::kChangePte, mm, address, end, target);
     co_return;
   }
-  Entered(Method::kChangePte, mn, mm, address, end);
+  const uint64_t outer = Entered(Method::kChangePte, mn, mm, address, end);
   co_await mn->ops->change_pte(mn, mm, address, target);
-  Returned(Method::kChangePte, mn, mm, address, end, std::nullopt);
+  Returned(outer, Method::kChangePte, mn, mm, address, end, std::nullopt);
 }
 
 Task<int> CallClearYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
@@ -78,9 +78,9 @@ Task<int> CallClearYoung(mmu_notifier* mn, mm_struct* mm, uint64_t start,
         co_await SendPages(mn, Method::kClearYoung, mm, start, end);
     co_return told;
   }
-  Entered(Method::kClearYoung, mn, mm, start, end);
+  const uint64_t outer = Entered(Method::kClearYoung, mn, mm, start, end);
   const int young = co_await mn->ops->clear_young(mn, mm, start, end);
-  Returned(Method::kClearYoung, mn, mm, start, end, young);
+  Returned(outer, Method::kClearYoung, mn, mm, start, end, young);
   co_return young;
 }
 
@@ -98,9 +98,9 @@ Task<int> CallTestYoung(mmu_notifier* mn, mm_struct* mm, uint64_t address) {
         co_await SendPages(mn, Method::kTestYoung, mm, address, end);
     co_return told;
   }
-  Entered(Method::kTestYoung, mn, mm, address, end);
+  const uint64_t outer = Entered(Method::kTestYoung, mn, mm, address, end);
   const int young = co_await mn->ops->test_young(mn, mm, address);
-  Returned(Method::kTestYoung, mn, mm, address, end, young);
+  Returned(outer, Method::kTestYoung, mn, mm, address, end, young);
   co_return young;
 }
 
@@ -122,9 +122,9 @@ Task<int> CallAllocNotifier(const mmu_notifier_ops* ops, mm_struct* mm,
 Task<> CallFreeNotifier(mmu_notifier* mn, mm_struct* mm) {
   co_await Enterable(mn, Method::kFreeNotifier, 0, 0);
   EndRegistration(mn);
-  Entered(Method::kFreeNotifier, mn, mm, 0, 0);
+  const uint64_t outer = Entered(Method::kFreeNotifier, mn, mm, 0, 0);
   co_await mn->ops->free_notifier(mn);
-  Returned(Method::kFreeNotifier, mn, mm, 0, 0, std::nullopt);
+  Returned(outer, Method::kFreeNotifier, mn, mm, 0, 0, std::nullopt);
 }
 
 }  // namespace mmfault::notifier

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // call_point.h: what call*.cc share: the step at which a method is entered,
-// the checks around it, and telling the observer. Private to this folder.
+// the checks around it, and who is told of it. Private to this folder.
 
 #ifndef MMFAULT_SERVER_NOTIFIER_CALL_POINT_H_
 #define MMFAULT_SERVER_NOTIFIER_CALL_POINT_H_
@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "server/notifier/call.h"
+#include "server/notifier/inside.h"
 #include "server/notifier/observe.h"
 
 namespace mmfault::notifier {
@@ -54,31 +55,37 @@ inline CallbackPoint Enter(mmu_notifier* mn, Method method, uint64_t start,
           method};
 }
 
-// As observe.h, for methods of a list notifier.
-inline void Entered(Method method, mmu_notifier* mn,
-                    const mmu_notifier_range& range) {
+// As inside.h and observe.h, for methods of a list notifier. What Entered()
+// returns, Returned() takes.
+inline uint64_t Entered(Method method, mmu_notifier* mn,
+                        const mmu_notifier_range& range) {
   if (MethodsObserved()) [[unlikely]] {
     TellEntry(OfRange(MethodName(method), mn->object, range));
   }
+  return GoInside(mn, method);
 }
 
-inline void Returned(Method method, mmu_notifier* mn,
+inline void Returned(uint64_t outer, Method method, mmu_notifier* mn,
                      const mmu_notifier_range& range,
                      std::optional<int64_t> rc) {
+  GoInside(outer);
   if (MethodsObserved()) [[unlikely]] {
     TellReturn(OfRange(MethodName(method), mn->object, range), rc);
   }
 }
 
-inline void Entered(Method method, mmu_notifier* mn, const mm_struct* mm,
-                    uint64_t start, uint64_t end) {
+inline uint64_t Entered(Method method, mmu_notifier* mn, const mm_struct* mm,
+                        uint64_t start, uint64_t end) {
   if (MethodsObserved()) [[unlikely]] {
     TellEntry(OfMm(MethodName(method), mn->object, mm, start, end));
   }
+  return GoInside(mn, method);
 }
 
-inline void Returned(Method method, mmu_notifier* mn, const mm_struct* mm,
-                     uint64_t start, uint64_t end, std::optional<int64_t> rc) {
+inline void Returned(uint64_t outer, Method method, mmu_notifier* mn,
+                     const mm_struct* mm, uint64_t start, uint64_t end,
+                     std::optional<int64_t> rc) {
+  GoInside(outer);
   if (MethodsObserved()) [[unlikely]] {
     TellReturn(OfMm(MethodName(method), mn->object, mm, start, end), rc);
   }

@@ -170,7 +170,9 @@ Task<int> Deliver(const message& sent, int walker) {
   if (MethodsObserved()) [[unlikely]] {
     TellEntry(Observed(sent));
   }
+  const uint64_t outer = GoInside(sent.mn, sent.method);
   const int rc = co_await CallMethod(sent);
+  GoInside(outer);
   if (MethodsObserved()) [[unlikely]] {
     std::optional<int64_t> told;
     if (HasAnswer(sent.method)) {

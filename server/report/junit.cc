@@ -53,26 +53,10 @@ XmlWriter::Attributes SuiteAttributes(const std::string& name,
           {"time", Decimal(counts.seconds)}};
 }
 
-std::string ViolationText(const v1::Violation& violation) {
-  std::string text = violation.checker() + " at step " +
-                     std::to_string(violation.step()) + ": " +
-                     violation.explanation() + "\n";
-  for (const v1::Event& event : violation.events()) {
-    text += "  step " + std::to_string(event.step()) + " " + event.task() +
-            " " + event.function() + " " + event.object() + " " +
-            event.detail() + "\n";
-  }
-  for (const std::string& line : FaultLines(violation)) {
-    text += "  " + line + "\n";
-  }
-  const std::string& replay = violation.replay_line();
-  return replay.empty() ? text : text + "replay: " + replay + "\n";
-}
-
 std::string ViolationsText(const v1::CaseResult& result) {
   std::string text;
   for (const v1::Violation& violation : result.violations()) {
-    text += ViolationText(violation);
+    text += JunitViolation(violation);
   }
   for (const v1::ProbeResult& probe : result.probes()) {
     if (!probe.replay_line().empty()) {
@@ -157,6 +141,22 @@ void WriteFailureOfRun(const v1::Run& run, XmlWriter& xml) {
 }
 
 }  // namespace
+
+std::string JunitViolation(const v1::Violation& violation) {
+  std::string text = violation.checker() + " at step " +
+                     std::to_string(violation.step()) + ": " +
+                     violation.explanation() + "\n";
+  for (const v1::Event& event : violation.events()) {
+    text += "  step " + std::to_string(event.step()) + " " + event.task() +
+            " " + event.function() + " " + event.object() + " " +
+            event.detail() + "\n";
+  }
+  for (const std::string& line : FaultLines(violation)) {
+    text += "  " + line + "\n";
+  }
+  const std::string& replay = violation.replay_line();
+  return replay.empty() ? text : text + "replay: " + replay + "\n";
+}
 
 std::string RenderJunit(const v1::Run& run) {
   Cases all;

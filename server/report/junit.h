@@ -19,10 +19,15 @@
 #include <string>
 
 #include "mmfault/v1/run_service.pb.h"
+#include "mmfault/v1/trace.pb.h"
 
 namespace mmfault::report {
 
 std::string RenderJunit(const v1::Run& run);
+
+// What a <failure> says of a violation: what was broken and why, the faults
+// before it, and the line that shows it again. Lines.
+std::string JunitViolation(const v1::Violation& violation);
 
 }  // namespace mmfault::report
 

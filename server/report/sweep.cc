@@ -29,9 +29,9 @@ bool IsLast(const SweepCell& cell) {
          cell.schedule_count() == 0;  // cut: it was not run
 }
 
-int64_t HitsAt(const v1::SweepCase& info, const std::string& point) {
+int64_t HitsAt(const v1::SweepCase& info, const std::string& place) {
   for (const v1::SweepPoint& known : info.points()) {
-    if (known.point() == point) return known.hit_count();
+    if (PlaceText(known) == place) return known.hit_count();
   }
   return 0;
 }
@@ -41,14 +41,14 @@ SweepRow RowOf(const v1::SweepCase& info, const SweepCell& cell) {
   row.kind = cell.kind();
   switch (cell.kind()) {
     case SweepCell::KIND_SINGLE:
-      row.point = cell.faults(0).point();
+      row.point = PlaceText(cell.faults(0));
       row.action = cell.faults(0).action();
       row.hits = HitsAt(info, row.point);
       break;
     case SweepCell::KIND_PAIR:
       for (const v1::SweptFault& fault : cell.faults()) {
-        row.point += (row.point.empty() ? "" : " + ") + fault.point() + " #" +
-                     std::to_string(fault.hit());
+        row.point += (row.point.empty() ? "" : " + ") + PlaceText(fault) +
+                     " #" + std::to_string(fault.hit());
         row.action += (row.action.empty() ? "" : " + ") + fault.action();
       }
       break;
@@ -203,6 +203,15 @@ Standing StandingOf(const std::vector<SweepTable>& tables) {
     if (table.standing == Standing::kInconclusive) worst = table.standing;
   }
   return worst;
+}
+
+std::string NameOf(const SweepCell& cell, const SweepRow& row) {
+  std::string name = row.point;
+  if (!row.action.empty()) name += " " + row.action;
+  if (cell.kind() == SweepCell::KIND_SINGLE) {
+    name += " at hit " + std::to_string(cell.faults(0).hit());
+  }
+  return name;
 }
 
 char SignOf(SweepCell::Outcome outcome) {

@@ -62,6 +62,16 @@ struct SweepRow {
   SweepTotals totals;
 };
 
+// The point and what is asked of the pass, as `--fault` has it:
+// `sched/task/step operation=munmap`. For SweptFault and SweepPoint.
+template <typename At>
+std::string PlaceText(const At& at) {
+  std::string text = at.point();
+  if (!at.task().empty()) text += " task=" + at.task();
+  if (!at.operation().empty()) text += " operation=" + at.operation();
+  return text;
+}
+
 // One case, its cells sorted out.
 struct SweepTable {
   const v1::SweepCase* info = nullptr;
@@ -79,6 +89,9 @@ std::vector<SweepTable> TablesOf(const Sweep& sweep);
 // The worst of all cases.
 Standing StandingOf(const std::vector<SweepTable>& tables);
 
+// A cell among those of its row: `mm/exit_mmap/enter teardown(kill) at hit 2`.
+std::string NameOf(const v1::SweepCell& cell, const SweepRow& row);
+
 // `.` holds, `X` violated, `T` tolerated, `-` not fired, `?` inconclusive.
 char SignOf(v1::SweepCell::Outcome outcome);
 // `violated`, `not fired` and so on.
@@ -90,6 +103,13 @@ std::string RenderSweepText(const Sweep& sweep);
 // For programs: `cases` with their points and cells, and `totals`. Names and
 // outcomes are those of the API.
 std::string RenderSweepJson(const Sweep& sweep);
+
+// JUnit XML, valid by deploy/ci/junit.xsd: a <testsuite> a case, a <testcase> a
+// cell, named by what it injects, and one for what is expected of all cells
+// together. A cell fails when it breaks more than is expected of the case, and
+// its replay line is in the failure; one that was cut is an <error>, one in
+// which nothing acted <skipped>. Times are 0: a sweep does not take any.
+std::string RenderSweepJunit(const Sweep& sweep);
 
 // One HTML document without scripts or other files. Light or dark as the
 // reader's system.

@@ -110,11 +110,7 @@ std::string FindingsHtml(const SweepTable& table) {
     for (const SweepCell* cell : row.cells) {
       if (cell->findings().empty()) continue;
       out += "<li id=\"" + AnchorOf(*cell) + "\">" +
-             XmlEscape(row.point + " " + row.action);
-      if (row.kind == SweepCell::KIND_SINGLE) {
-        out += " at hit " + std::to_string(cell->faults(0).hit());
-      }
-      out += "<br>";
+             XmlEscape(NameOf(*cell, row)) + "<br>";
       for (const v1::SweepFinding& finding : cell->findings()) {
         out += FindingHtml(finding);
       }

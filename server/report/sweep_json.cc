@@ -43,9 +43,20 @@ std::string ListOf(const Items& items, const std::string& indent, Fn fn) {
   return "[" + out + "]";
 }
 
+// For SweptFault and SweepPoint.
+template <typename At>
+std::string PlaceJson(const At& at) {
+  std::string out = "{\"point\": " + Quoted(at.point());
+  if (!at.task().empty()) out += ", \"task\": " + Quoted(at.task());
+  if (!at.operation().empty()) {
+    out += ", \"operation\": " + Quoted(at.operation());
+  }
+  return out;
+}
+
 std::string FaultJson(const v1::SweptFault& fault) {
-  std::string out = "{\"point\": " + Quoted(fault.point()) +
-                    ", \"action\": " + Quoted(fault.action());
+  std::string out =
+      PlaceJson(fault) + ", \"action\": " + Quoted(fault.action());
   if (fault.hit() != 0) out += ", \"hit\": " + std::to_string(fault.hit());
   return out + "}";
 }
@@ -111,7 +122,7 @@ std::string CaseJson(const SweepTable& table) {
          ",\n     \"points\": " +
          ListOf(info.points(), "       ",
                 [](const v1::SweepPoint& point) {
-                  return "{\"point\": " + Quoted(point.point()) +
+                  return PlaceJson(point) +
                          ", \"hits\": " + std::to_string(point.hit_count()) +
                          "}";
                 }) +

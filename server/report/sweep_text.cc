@@ -64,15 +64,6 @@ std::string RowText(const SweepRow& row, const Widths& widths) {
          Left(row.action, widths.action) + hits + "  " + Signs(row) + "\n";
 }
 
-std::string NameOf(const SweepCell& cell, const SweepRow& row) {
-  std::string name = row.point;
-  if (!row.action.empty()) name += " " + row.action;
-  if (cell.kind() == SweepCell::KIND_SINGLE) {
-    name += " at hit " + std::to_string(cell.faults(0).hit());
-  }
-  return name;
-}
-
 // What was broken where, and how to see it.
 std::string FindingsText(const SweepTable& table) {
   std::string text;
@@ -97,7 +88,7 @@ std::string NotPassedText(const v1::SweepCase& info) {
   std::string text;
   for (const v1::SweepPoint& point : info.points()) {
     if (point.hit_count() == 0) {
-      text += (text.empty() ? "" : ", ") + point.point();
+      text += (text.empty() ? "" : ", ") + PlaceText(point);
     }
   }
   return text.empty() ? "" : "  never passed: " + text + "\n";

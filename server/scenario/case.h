@@ -127,17 +127,21 @@ class Case : public MachineListener {
       const std::function<explore::SearchResult()>& run);
   explore::SearchResult SearchByUndo(std::string_view engine,
                                      const explore::SearchOptions& options,
+                                     const char* all_orders,
                                      const explore::Visitor& visitor);
   explore::SearchResult SearchBounds(const explore::SearchOptions& options,
                                      const explore::Visitor& visitor);
-  explore::SearchResult SearchOnSharedCpus(explore::SearchOptions options,
-                                           const explore::Visitor& visitor);
+  const char* WhyAllOrders(const Execution& group) const;
+  explore::SearchResult SearchAllOrders(explore::SearchOptions options,
+                                        const char* why,
+                                        const explore::Visitor& visitor);
   explore::SearchResult SearchDpor(const explore::SearchOptions& options,
                                    const Execution& group);
   explore::SearchResult SearchAuto(explore::SearchOptions options,
                                    const Execution& group);
   explore::SearchResult SearchOutside(std::string_view engine,
                                       const explore::SearchOptions& options,
+                                      bool all_orders,
                                       const explore::Visitor& visitor);
   explore::Outside OutsideOf(const Execution& execution);
   explore::SearchOptions SearchOptionsOf();

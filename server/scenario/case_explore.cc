@@ -136,20 +136,40 @@ SearchResult Case::SearchAuto(SearchOptions options, const Execution& group) {
   return found;
 }
 
-// Who holds a spinlock keeps others off its CPU, so steps on different objects
-// do not commute: states alone are merged, nothing is pruned by order.
-SearchResult Case::SearchOnSharedCpus(SearchOptions options,
-                                      const explore::Visitor& visitor) {
+// Why no two steps commute; null where some do.
+const char* Case::WhyAllOrders(const Execution& group) const {
+  // Who holds a spinlock keeps others off its CPU.
+  if (machine_->world().options().cpu_count != 0) {
+    return "tasks share a CPU, so no two steps commute";
+  }
+  if (probes_.between_steps()) {
+    return "a probe looks on between steps, so no two of them commute";
+  }
+  const auto at_steps = [](const v1::FaultRule& rule) {
+    const std::optional<faults::Point> point = faults::FindPoint(rule.point());
+    return point.has_value() && faults::IsEveryStep(*point);
+  };
+  const auto& rules = scenario_.fault();
+  if (std::any_of(rules.begin(), rules.end(), at_steps) ||
+      (group.swept != nullptr && at_steps(*group.swept))) {
+    return "a rule is at every step, so no two of them commute";
+  }
+  return nullptr;
+}
+
+// States alone are merged, nothing is pruned by order.
+SearchResult Case::SearchAllOrders(SearchOptions options, const char* why,
+                                   const explore::Visitor& visitor) {
   options.preemption_bound = INT_MAX;
   v1::ExploreReport* report = result_.mutable_explore();
   report->set_strategy("stateful");
-  report->set_reason("tasks share a CPU, so no two steps commute");
+  report->set_reason(why);
   return explore::BoundedSearch(&machine_->world(), options, visitor);
 }
 
 // Those that need no undo and merge no states.
 SearchResult Case::SearchOutside(std::string_view engine,
-                                 const SearchOptions& options,
+                                 const SearchOptions& options, bool all_orders,
                                  const explore::Visitor& visitor) {
   sched::World* world = &machine_->world();
   v1::ExploreReport* report = result_.mutable_explore();
@@ -160,7 +180,7 @@ SearchResult Case::SearchOutside(std::string_view engine,
   if (engine == "bounded") {
     return SearchBounds(options, visitor);
   }
-  if (world->options().cpu_count != 0) {
+  if (all_orders) {
     return explore::FullSearch(world, options, visitor);
   }
   return engine == "dfs" ? explore::SleepSetSearch(world, options, visitor)
@@ -223,30 +243,32 @@ SearchResult Case::SearchAlone(const Execution& group,
 
 SearchResult Case::Search(std::string_view engine, const Execution& group) {
   const SearchOptions options = SearchOptionsOf();
-  const bool shares_cpus = machine_->world().options().cpu_count != 0;
+  const char* all_orders = WhyAllOrders(group);
   result_.mutable_explore()->set_strategy(std::string(engine));
-  if (!has_outside_ && !shares_cpus && engine == "auto") {
+  if (!has_outside_ && all_orders == nullptr && engine == "auto") {
     return SearchAuto(options, group);
   }
-  if (!has_outside_ && !shares_cpus && engine == "dpor") {
+  if (!has_outside_ && all_orders == nullptr && engine == "dpor") {
     return SearchDpor(options, group);
   }
   return SearchAlone(group, [&] {
     const explore::Visitor visitor = VisitorOf(group);
-    return has_outside_ ? SearchOutside(engine, options, visitor)
-                        : SearchByUndo(engine, options, visitor);
+    return has_outside_
+               ? SearchOutside(engine, options, all_orders != nullptr, visitor)
+               : SearchByUndo(engine, options, all_orders, visitor);
   });
 }
 
 SearchResult Case::SearchByUndo(std::string_view engine,
                                 const SearchOptions& options,
+                                const char* all_orders,
                                 const explore::Visitor& visitor) {
   sched::World* world = &machine_->world();
   if (engine == "bounded") {
     return SearchBounds(options, visitor);
   }
-  if (world->options().cpu_count != 0) {
-    return SearchOnSharedCpus(options, visitor);
+  if (all_orders != nullptr) {
+    return SearchAllOrders(options, all_orders, visitor);
   }
   return engine == "stateful"
              ? explore::StatefulSearch(world, options, visitor)

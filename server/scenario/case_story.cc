@@ -45,6 +45,20 @@ void AddEvents(const Machine& machine, const StorySink& story,
   }
 }
 
+// As `--fault` takes them.
+std::string FiltersOf(const v1::FaultRule& rule) {
+  std::string text;
+  for (const auto& [name, value] :
+       {std::pair("task", &rule.task()), std::pair("mm", &rule.mm()),
+        std::pair("notifier", &rule.notifier()),
+        std::pair("operation", &rule.operation())}) {
+    if (!value->empty()) {
+      text += std::string(" ") + name + "=" + *value;
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 int Case::PreemptionsOf(const Execution& execution) {
@@ -70,7 +84,8 @@ std::string Case::ExtraOptions(bool with_mutants) const {
   const int count = scenario_.fault_size();
   for (int i = count - options_.extra_faults; i < count; ++i) {
     const v1::FaultRule& rule = scenario_.fault(i);
-    text += " --fault '" + rule.point() + ": " + rule.trigger() + "'";
+    text += " --fault '" + rule.point() + FiltersOf(rule) + ": " +
+            rule.trigger() + "'";
   }
   return text;
 }

@@ -134,6 +134,7 @@ Machine::Machine(const notifier::Protocol& protocol,
   mm::InitMm(world_.get(), protocol.era);
   device::InitDevices(world_.get(), &protocol);
   device::SetRemoteHub(world_.get(), this);
+  world_->SetStepPoints(StepPointsHook);
   world_->SetTeardown(TeardownHook);
   world_->SetDisconnect(DisconnectHook);
   mm::State()->spte_owner = SpteOwnerHook;

@@ -190,6 +190,9 @@ class Machine : public device::RemoteHub {
 
  private:
   static void DisconnectHook(sched::World* world, uint32_t notifier);
+  static void StepPointsHook(sched::World* world);
+  // What a step of the running task is about.
+  faults::PointPlace PlaceOf(const sched::TaskRecord& task) const;
   static void TeardownHook(sched::World* world, uint32_t mm, bool force);
   static trace::ObjKey SpteOwnerHook(sched::World* world, const mm::page* p);
   MmRef* RefOf(uint32_t mm_id) const;

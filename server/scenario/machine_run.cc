@@ -7,9 +7,11 @@
 
 #include "server/kernel/errno.h"
 #include "server/kernel/lockdep.h"
+#include "server/kernel/point.h"
 #include "server/kernel/signal.h"
 #include "server/mm/fork.h"
 #include "server/mm/mmap.h"
+#include "server/notifier/inside.h"
 #include "server/notifier/registration.h"
 #include "server/scenario/machine.h"
 #include "server/scenario/steps.h"
@@ -94,6 +96,33 @@ MmRef* Machine::RefOf(uint32_t mm_id) const {
     }
   }
   return nullptr;
+}
+
+faults::PointPlace Machine::PlaceOf(const sched::TaskRecord& task) const {
+  const auto* program = static_cast<const Program*>(task.program.get());
+  const mm::mm_struct* mm = program == nullptr ? nullptr : MmAtHand(program);
+  faults::PointPlace place;
+  if (task.callback != 0) {
+    const notifier::Inside inside = notifier::UnpackInside(task.callback);
+    place.notifier = inside.notifier;
+    place.event = static_cast<uint32_t>(inside.method);
+    for (const auto& [id, dev] : devices_) {
+      if (dev->mn.object.id == inside.notifier && dev->mn.mm != nullptr) {
+        mm = dev->mn.mm;
+      }
+    }
+  }
+  place.mm = mm == nullptr || mm->object.freed() ? 0 : mm->object.id;
+  return place;
+}
+
+void Machine::StepPointsHook(sched::World* world) {
+  const sched::TaskRecord& task = *world->current();
+  const faults::PointPlace place = Of(world)->PlaceOf(task);
+  if (task.callback != 0) {
+    kernel::InjectHere(faults::Point::kCallbackStep, place);
+  }
+  kernel::InjectHere(faults::Point::kStep, place);
 }
 
 void Machine::TeardownHook(sched::World* world, uint32_t mm, bool force) {

@@ -73,34 +73,18 @@ absl::Status CheckPoint(const Probe& probe, const std::string& field) {
                                                  std::string(named.message()));
 }
 
-// Engines that try one order of steps that commute see each task do all that
-// it can do, and each end; they do not see all that is true in between.
-absl::Status CheckStrategy(const v1::Scenario& scenario, const Probe& probe,
-                           const std::string& field) {
-  static constexpr std::array<std::string_view, 4> kReducing = {
-      "dfs", "dpor", "stateful", "auto"};
-  const std::string& strategy = scenario.explore().strategy();
-  const bool reduces = std::find(kReducing.begin(), kReducing.end(),
-                                 strategy) != kReducing.end() &&
-                       scenario.world().cpu_count() == 0;
+// Whether what comes out depends on the order of steps that commute: each task
+// does all that it can do in any order of them, and ends alike, but what is
+// true in between is another thing.
+bool LooksBetweenSteps(const Probe& probe) {
   const Probe::Moment moment = MomentOf(probe);
   const bool at_edge = moment == Probe::MOMENT_BEFORE ||
                        moment == Probe::MOMENT_AFTER ||
                        moment == Probe::MOMENT_EDGE;
-  if (!reduces || at_edge || probe.that().empty()) {
-    return absl::OkStatus();
-  }
-  return base::InvalidFieldError(
-      field, "UNSUPPORTED_SETTING",
-      absl::StrCat("probe \"", probe.id(), "\": ", strategy,
-                   " tries one order of steps that commute, so what holds "
-                   "between two steps may be missed; ask AFTER, or use the "
-                   "strategy bounded or random"),
-      {{"field", field}, {"value", strategy}});
+  return !at_edge && !probe.that().empty();
 }
 
-absl::Status CheckProbe(const v1::Scenario& scenario, const Probe& probe,
-                        const std::string& field) {
+absl::Status CheckProbe(const Probe& probe, const std::string& field) {
   if (!IsValidId(probe.id())) {
     return base::InvalidFieldError(field + ".id", "NAME_MALFORMED",
                                    "an id matches [a-z][a-z0-9_-]{0,62}, "
@@ -113,8 +97,7 @@ absl::Status CheckProbe(const v1::Scenario& scenario, const Probe& probe,
         "say ALWAYS, SOMETIMES, REACHABLE or UNREACHABLE");
   }
   RETURN_IF_ERROR(CheckPoint(probe, field));
-  RETURN_IF_ERROR(CheckThat(probe, field));
-  return CheckStrategy(scenario, probe, field);
+  return CheckThat(probe, field);
 }
 
 std::string InExecutions(int64_t executions) {
@@ -129,7 +112,7 @@ absl::Status CheckProbes(const v1::Scenario& scenario) {
   for (int i = 0; i < scenario.probe_size(); ++i) {
     const std::string field = "probe[" + std::to_string(i) + "]";
     const Probe& probe = scenario.probe(i);
-    RETURN_IF_ERROR(CheckProbe(scenario, probe, field));
+    RETURN_IF_ERROR(CheckProbe(probe, field));
     if (!ids.insert(probe.id()).second) {
       return Malformed(field + ".id", "two probes are \"" + probe.id() + "\"",
                        probe);
@@ -148,6 +131,7 @@ absl::Status Probes::SetUp(const v1::Scenario& scenario,
     }
     Asked asked;
     asked.probe = &probe;
+    between_steps_ = between_steps_ || LooksBetweenSteps(probe);
     asks_steps_ = asks_steps_ || MomentOf(probe) == Probe::MOMENT_CONTINUOUS;
     if (!probe.point().empty()) {
       asked.point = *faults::FindPoint(probe.point());

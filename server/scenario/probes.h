@@ -29,8 +29,7 @@
 namespace mmfault::scenario {
 
 // What can be said of the probes without a machine: INVALID_ARGUMENT
-// (PROBE_MALFORMED, FIELD_MISSING, UNSUPPORTED_SETTING for one that the
-// scenario's strategy could miss), NOT_FOUND (FAULT_POINT_NOT_FOUND).
+// (PROBE_MALFORMED, FIELD_MISSING), NOT_FOUND (FAULT_POINT_NOT_FOUND).
 absl::Status CheckProbes(const v1::Scenario& scenario);
 
 class Probes : public sched::WorldObserver {
@@ -42,6 +41,9 @@ class Probes : public sched::WorldObserver {
 
   bool empty() const { return probes_.empty(); }
   size_t size() const { return probes_.size(); }
+  // Whether one of them can tell two orders of steps that commute from each
+  // other: a search that tries one order of them would miss answers.
+  bool between_steps() const { return between_steps_; }
 
   // Where answers go from now on; of size().
   void Into(std::vector<ProbeTally>* tallies) { tallies_ = tallies; }
@@ -93,6 +95,7 @@ class Probes : public sched::WorldObserver {
   std::vector<Asked> probes_;
   std::vector<ProbeTally>* tallies_ = nullptr;
   bool asks_steps_ = false;
+  bool between_steps_ = false;
   bool looks_on_ = false;
   Sighting execution_;
   uint64_t start_step_ = 0;

@@ -198,9 +198,10 @@ struct Program {
   Cell<sched::TaskRecord*> task;
   Cell<StepSpec*> next_step;
   Cell<StepSpec*> last_step;
-  Cell<uint32_t> queued;  // steps ever appended
-  Cell<uint32_t> done;    // steps finished
-  Cell<MmRef*> own;       // the mm it is a process of; null: none
+  Cell<const StepSpec*> now;  // the one that it is in; null: none
+  Cell<uint32_t> queued;      // steps ever appended
+  Cell<uint32_t> done;        // steps finished
+  Cell<MmRef*> own;           // the mm it is a process of; null: none
   Cell<MmRef*> next_own;  // that of its last `exec` step, for steps after it
   Cell<bool> stays;
   Cell<bool> exiting;

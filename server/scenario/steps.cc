@@ -194,6 +194,7 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
   if (!outcome.skipped) {
     kernel::Current()->scope += 1;
     kernel::Current()->operation = OperationOf(step->kind);
+    program->now = step;
     EmitCall(trace::OpKind::kCallBegin, step, 0);
     if (step->await_signal != 0) {
       co_await AwaitSignal(step);
@@ -233,8 +234,13 @@ sched::Task<> RunStep(Program* program, const StepSpec* step) {
   Machine::Of(world)->OnStepDone(program, step, outcome);
 }
 
-sched::Task<> PutReferences(Program* program) {
+void LeaveStep(Program* program) {
   kernel::Current()->operation = 0;
+  program->now = nullptr;
+}
+
+sched::Task<> PutReferences(Program* program) {
+  LeaveStep(program);
   while (program->ref_count != 0) {
     MmRef* ref = program->refs[program->ref_count - 1];
     program->ref_count -= 1;
@@ -243,6 +249,15 @@ sched::Task<> PutReferences(Program* program) {
 }
 
 }  // namespace
+
+const mm::mm_struct* MmAtHand(const Program* program) {
+  const StepSpec* step = program->now;
+  const mm::mm_struct* mm = step == nullptr ? nullptr : MmOfStep(step);
+  if (mm == nullptr && program->own != nullptr) {
+    mm = MmOf(program->own);
+  }
+  return mm;
+}
 
 sched::Task<> RunProgram(void* arg) {
   auto* program = static_cast<Program*>(arg);
@@ -253,6 +268,7 @@ sched::Task<> RunProgram(void* arg) {
       break;
     }
     if (step == nullptr) {
+      LeaveStep(program);
       co_await Park{{{trace::OpKind::kWait, trace::Access::kRead,
                       kernel::Current()->object.key(), "wait_for_steps"}}};
       continue;

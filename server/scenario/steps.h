@@ -43,6 +43,10 @@ inline const char* StepName(const StepSpec* step) {
 // Whether steps do what the device's driver would: a modelled one's always.
 bool IsScripted(const device::device* dev);
 
+// The mm of the step that a program is in, else the one that it is a process
+// of; null for none. It may be freed.
+const mm::mm_struct* MmAtHand(const Program* program);
+
 // References a program holds.
 void PushRef(Program* program, MmRef* ref);
 // Removes its newest reference on the mm; false when it holds none.

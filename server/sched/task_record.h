@@ -99,6 +99,9 @@ struct TaskRecord {
   trace::Cell<uint64_t> progress;   // grows with each call it gets through
   trace::Cell<uint32_t> operation;  // of that call, numbered above; 0: none
   trace::Cell<uint32_t> client;     // whose calls it runs; 0: nobody's
+  // The callback that it is inside of, the innermost: the method's number and,
+  // above it, the notifier's id; 0: none.
+  trace::Cell<uint64_t> callback;
 
   // Work bounds, for §O12: VMA steps since the last signal test, and the most.
   trace::Cell<uint64_t> vma_steps;  // of this registration

@@ -215,6 +215,9 @@ void World::Step(int slot, uint8_t answer) {
   }
   TaskRecord& task = state_->tasks[slot];
   BeginStep(task);
+  if (faults_.armed_at_steps()) [[unlikely]] {
+    PassStepPoints(task);
+  }
   if (task.op_kind == trace::OpKind::kYield && task.yields_left != 0)
       [[unlikely]] {
     task.yields_left -= 1;  // the op stays published
@@ -223,6 +226,12 @@ void World::Step(int slot, uint8_t answer) {
   }
   if (observer_ != nullptr) [[unlikely]] {
     TellStep();
+  }
+}
+
+void World::PassStepPoints(const TaskRecord& task) {
+  if (step_points_ != nullptr && task.state != TaskState::kStore) {
+    step_points_(this);
   }
 }
 

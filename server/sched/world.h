@@ -299,6 +299,12 @@ class World : private faults::DecisionSource {
     }
   }
 
+  // Called inside a task's step, before its effect, while a rule is armed at a
+  // point that every step passes: passes those points. Installed by the layer
+  // that knows what the task is about; without one they are not passed.
+  using StepFn = void (*)(World* world);
+  void SetStepPoints(StepFn step_points) { step_points_ = step_points; }
+
   // What conditions of fault rules ask of an mm, by id. Installed by the layer
   // that knows mms; without one no mm has a value.
   using MmValueFn = std::optional<int64_t> (*)(const World& world, uint32_t mm,
@@ -443,6 +449,7 @@ class World : private faults::DecisionSource {
   void ForgetNewNames();
   void BeginStep(TaskRecord& task);
   bool Begin(TaskRecord& task);
+  void PassStepPoints(const TaskRecord& task);
   void TellStep();
   void TellPass(faults::Point point, const faults::Action& action);
   void ResumeUntilYield(TaskRecord& task);
@@ -475,6 +482,7 @@ class World : private faults::DecisionSource {
   WorldObserver* observer_ = nullptr;
   TeardownFn teardown_ = nullptr;
   DisconnectFn disconnect_ = nullptr;
+  StepFn step_points_ = nullptr;
   MmValueFn mm_value_ = nullptr;
   void* outside_ = nullptr;
   trace::UndoLog undo_log_;

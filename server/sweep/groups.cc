@@ -24,10 +24,12 @@ uint64_t Draw(uint64_t seed, Purpose purpose, uint64_t index) {
   return base::HashStep(scope, index);
 }
 
-v1::SweptFault FaultAt(faults::Point point, const std::string& action,
+v1::SweptFault FaultAt(const PassedPoint& at, const std::string& action,
                        int64_t hit) {
   v1::SweptFault fault;
-  fault.set_point(std::string(faults::InfoOf(point).name));
+  fault.set_point(std::string(faults::InfoOf(at.point).name));
+  fault.set_task(at.task);
+  fault.set_operation(at.operation);
   fault.set_action(action);
   fault.set_hit(hit);
   return fault;
@@ -35,15 +37,17 @@ v1::SweptFault FaultAt(faults::Point point, const std::string& action,
 
 // Two faults at one pass cannot both act: the first one wins.
 bool IsPair(const v1::SweptFault& a, const v1::SweptFault& b) {
-  return a.point() != b.point() || a.hit() != b.hit();
+  return a.point() != b.point() || a.hit() != b.hit() || a.task() != b.task() ||
+         a.operation() != b.operation();
 }
+
+constexpr uint32_t kAllFamilies = (1U << faults::kFamilyCount) - 1;
 
 // Each family by the toss of a coin; one at least (Groce et al., "Swarm
 // testing", ISSTA 2012).
 uint32_t FamiliesOf(uint64_t seed) {
   const uint64_t bits = Draw(seed, Purpose::kFamily, 0);
-  const auto families =
-      static_cast<uint32_t>(bits) & ((1U << faults::kFamilyCount) - 1);
+  const auto families = static_cast<uint32_t>(bits) & kAllFamilies;
   return families != 0 ? families
                        : 1U << ((bits >> 32) %
                                 static_cast<uint64_t>(faults::kFamilyCount));
@@ -68,12 +72,45 @@ std::string Rate(uint64_t bits) {
   return text;
 }
 
-bool IsNamed(std::string_view point, const v1::SweepOptions& options) {
-  return options.points().empty() ||
-         std::any_of(options.points().begin(), options.points().end(),
-                     [point](const std::string& prefix) {
-                       return point.starts_with(prefix);
+// What every step passes would outnumber all else: it is wanted where it is
+// named in full.
+bool IsNamed(const faults::PointInfo& info, const v1::SweepOptions& options) {
+  const bool everywhere = faults::IsEveryStep(info.point);
+  if (options.points().empty()) {
+    return !everywhere;
+  }
+  return std::any_of(options.points().begin(), options.points().end(),
+                     [&info, everywhere](const std::string& prefix) {
+                       return everywhere ? info.name == prefix
+                                         : info.name.starts_with(prefix);
                      });
+}
+
+// Each once; for none, the one that admits everything.
+std::vector<std::string> FiltersOf(
+    const google::protobuf::RepeatedPtrField<std::string>& named) {
+  std::vector<std::string> filters;
+  for (const std::string& name : named) {
+    if (std::find(filters.begin(), filters.end(), name) == filters.end()) {
+      filters.push_back(name);
+    }
+  }
+  if (filters.empty()) {
+    filters.emplace_back();
+  }
+  return filters;
+}
+
+void AddFiltered(const PassedPoint& point, const v1::SweepOptions& options,
+                 std::vector<PassedPoint>* points) {
+  for (const std::string& task : FiltersOf(options.tasks())) {
+    for (const std::string& operation : FiltersOf(options.operations())) {
+      PassedPoint filtered = point;
+      filtered.task = task;
+      filtered.operation = operation;
+      points->push_back(std::move(filtered));
+    }
+  }
 }
 
 }  // namespace
@@ -83,12 +120,13 @@ std::vector<PassedPoint> PointsOf(const v1::SweepOptions& options) {
                                         options.actions().end());
   std::vector<PassedPoint> points;
   for (const faults::PointInfo& info : faults::AllPoints()) {
-    if (!IsNamed(info.name, options)) {
+    if (!IsNamed(info, options)) {
       continue;
     }
     std::vector<std::string> actions = faults::ActionsAt(info.point, wanted);
     if (!actions.empty()) {
-      points.push_back({.point = info.point, .actions = std::move(actions)});
+      AddFiltered({.point = info.point, .actions = std::move(actions)}, options,
+                  &points);
     }
   }
   return points;
@@ -100,6 +138,7 @@ Groups::Groups(std::vector<PassedPoint> points, const v1::SweepOptions& options,
       seed_(seed),
       exists_(true),
       swarms_yield_(options.actions().empty()),
+      all_families_(options.all_families()),
       swarm_count_(static_cast<size_t>(options.swarm_count())) {
   if (options.swarm_count() == 0 || options.pair_count() != 0) {
     AddChains();
@@ -115,7 +154,7 @@ void Groups::AddChains() {
       continue;
     }
     for (const std::string& action : passed.actions) {
-      chains_.push_back(FaultAt(passed.point, action, 0));
+      chains_.push_back(FaultAt(passed, action, 0));
     }
   }
 }
@@ -126,7 +165,7 @@ void Groups::AddPairs(size_t count) {
     for (int64_t hit = 1; hit <= passed.hits; ++hit) {
       there += singles_.size() * passed.actions.size();
       for (const std::string& action : passed.actions) {
-        singles_.push_back(FaultAt(passed.point, action, hit));
+        singles_.push_back(FaultAt(passed, action, hit));
       }
     }
   }
@@ -194,7 +233,8 @@ Group Groups::At(int64_t number) const {
 
 Group Groups::SwarmAt(uint64_t number) const {
   Group group{.kind = SweepCell::KIND_SWARM, .seed = seed_ + number};
-  const uint32_t families = FamiliesOf(group.seed);
+  const uint32_t families =
+      all_families_ ? kAllFamilies : FamiliesOf(group.seed);
   for (int i = 0; i < faults::kFamilyCount; ++i) {
     if ((families >> i & 1) != 0) {
       group.families.emplace_back(
@@ -207,9 +247,10 @@ Group Groups::SwarmAt(uint64_t number) const {
       const faults::Family family = faults::FamilyOf(passed.point, action);
       ++rule;
       if ((families >> static_cast<int>(family) & 1) != 0 &&
-          (Draw(group.seed, Purpose::kRule, rule) & 1) != 0) {
+          (all_families_ ||
+           (Draw(group.seed, Purpose::kRule, rule) & 1) != 0)) {
         const std::string rate = Rate(Draw(group.seed, Purpose::kRate, rule));
-        group.faults.push_back(FaultAt(passed.point, rate + action, 0));
+        group.faults.push_back(FaultAt(passed, rate + action, 0));
       }
     }
   }

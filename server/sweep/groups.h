@@ -26,7 +26,9 @@ namespace mmfault::sweep {
 // A point as the fault-free executions pass it, and what is tried there.
 struct PassedPoint {
   faults::Point point = faults::Point::kCount;
-  int64_t hits = 0;  // the most in one execution
+  std::string task = {};       // whose passes; empty: anybody's
+  std::string operation = {};  // in which step; empty: in any
+  int64_t hits = 0;            // the most in one execution
   std::vector<std::string> actions = {};
 };
 
@@ -39,7 +41,8 @@ struct Group {
   uint64_t seed = 1;                       // of its first execution
 };
 
-// The points that `options` names, by the catalogue's order, with no hits yet.
+// The points that `options` names, by the catalogue's order, for each task and
+// each operation that it names; with no hits yet.
 std::vector<PassedPoint> PointsOf(const v1::SweepOptions& options);
 
 // All groups by number, made when they are asked for: there may be millions.
@@ -70,6 +73,7 @@ class Groups {
   uint64_t seed_ = 1;
   bool exists_ = false;
   bool swarms_yield_ = false;
+  bool all_families_ = false;
   std::vector<v1::SweptFault> chains_;   // hit 0
   std::vector<v1::SweptFault> singles_;  // of pairs
   std::vector<Pair> pairs_;

@@ -12,9 +12,11 @@
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/explore/strategies.h"
+#include "server/scenario/program.h"
 #include "server/scenario/runner.h"
 #include "server/scenario/verdict.h"
 #include "server/sweep/groups.h"
+#include "server/sweep/in_order.h"
 
 namespace mmfault::sweep {
 namespace {
@@ -34,6 +36,18 @@ absl::Status CheckCount(int64_t value, const char* field) {
   return base::InvalidFieldError(
       std::string("sweep.") + field, "FIELD_OUT_OF_RANGE",
       std::string(field) + " has to be in [0, 1,000,000]");
+}
+
+absl::Status CheckOperation(const std::string& name) {
+  if (scenario::FindStepKind(name).has_value()) {
+    return absl::OkStatus();
+  }
+  const std::string nearest(scenario::NearestStepKind(name));
+  return base::InvalidFieldError(
+      "sweep.operations", "UNSUPPORTED_SETTING",
+      "no step is called \"" + name + "\"" +
+          (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"),
+      {{"field", "sweep.operations"}, {"value", name}});
 }
 
 // What a rule says that acts at one pass of its point, or as a swarm has it.
@@ -80,14 +94,18 @@ class Sweeper {
   absl::Status Run();
 
  private:
+  using OnCell = std::function<void(SweepCell)>;
+
   absl::StatusOr<v1::CaseResult> Execute(
       const std::vector<v1::SweptFault>& faults, uint64_t seed,
-      scenario::FiredCounts* fired);
+      scenario::FiredCounts* fired) const;
   absl::Status Count();
   void Tell();
-  absl::Status RunGroup(int64_t number);
-  absl::Status RunChain(int64_t number);
-  absl::StatusOr<SweepCell::Outcome> RunCell(int64_t number, int64_t hit);
+  absl::Status RunShared(std::vector<int64_t> groups) const;
+  absl::Status RunGroup(int64_t number, const OnCell& on_cell) const;
+  absl::Status RunChain(int64_t number, const OnCell& on_cell) const;
+  absl::StatusOr<SweepCell::Outcome> RunCell(int64_t number, int64_t hit,
+                                             const OnCell& on_cell) const;
   SweepCell CellOf(int64_t number, int64_t hit) const;
   void Fill(const v1::CaseResult& result, SweepCell* cell) const;
   bool IsMine(int64_t number) const {
@@ -108,12 +126,14 @@ class Sweeper {
 // `fired`: null when the rules only count.
 absl::StatusOr<v1::CaseResult> Sweeper::Execute(
     const std::vector<v1::SweptFault>& faults, uint64_t seed,
-    scenario::FiredCounts* fired) {
+    scenario::FiredCounts* fired) const {
   v1::Scenario scenario = bare_;
   for (const v1::SweptFault& fault : faults) {
     v1::FaultRule* rule = scenario.add_fault();
     rule->set_point(fault.point());
     rule->set_trigger(TriggerOf(fault));
+    rule->set_task(fault.task());
+    rule->set_operation(fault.operation());
   }
   scenario::CaseOptions options;
   options.file = input_.file;
@@ -146,6 +166,8 @@ absl::Status Sweeper::Count() {
   for (const PassedPoint& passed : points_) {
     v1::SweptFault fault;
     fault.set_point(std::string(faults::InfoOf(passed.point).name));
+    fault.set_task(passed.task);
+    fault.set_operation(passed.operation);
     fault.set_action("off");
     counting.push_back(fault);
   }
@@ -173,6 +195,8 @@ void Sweeper::Tell() {
     v1::SweepPoint* point = out.add_points();
     point->set_point(std::string(faults::InfoOf(passed.point).name));
     point->set_hit_count(passed.hits);
+    point->set_task(passed.task);
+    point->set_operation(passed.operation);
     for (const std::string& action : passed.actions) {
       point->add_actions(action);
     }
@@ -234,8 +258,8 @@ void Sweeper::Fill(const v1::CaseResult& result, SweepCell* cell) const {
                                   : SweepCell::OUTCOME_INCONCLUSIVE);
 }
 
-absl::StatusOr<SweepCell::Outcome> Sweeper::RunCell(int64_t number,
-                                                    int64_t hit) {
+absl::StatusOr<SweepCell::Outcome> Sweeper::RunCell(
+    int64_t number, int64_t hit, const OnCell& on_cell) const {
   SweepCell cell = CellOf(number, hit);
   const std::vector<v1::SweptFault> faults(cell.faults().begin(),
                                            cell.faults().end());
@@ -257,12 +281,12 @@ absl::StatusOr<SweepCell::Outcome> Sweeper::RunCell(int64_t number,
     Fill(result, &cell);
   }
   const SweepCell::Outcome outcome = cell.outcome();
-  listener_.on_cell(std::move(cell));
+  on_cell(std::move(cell));
   return outcome;
 }
 
 // One hit after the other, until there is none.
-absl::Status Sweeper::RunChain(int64_t number) {
+absl::Status Sweeper::RunChain(int64_t number, const OnCell& on_cell) const {
   const int64_t last =
       options_.max_hit() != 0 ? options_.max_hit() : kDefaultMaxHit;
   int64_t hit = 1;
@@ -281,10 +305,11 @@ absl::Status Sweeper::RunChain(int64_t number) {
       cell.set_outcome(SweepCell::OUTCOME_INCONCLUSIVE);
       cell.set_inconclusive_cause("the sweep was cut at hit " +
                                   std::to_string(last));
-      listener_.on_cell(std::move(cell));
+      on_cell(std::move(cell));
       break;
     }
-    ASSIGN_OR_RETURN(const SweepCell::Outcome outcome, RunCell(number, hit));
+    ASSIGN_OR_RETURN(const SweepCell::Outcome outcome,
+                     RunCell(number, hit, on_cell));
     if (outcome == SweepCell::OUTCOME_NOT_FIRED) {
       break;
     }
@@ -292,13 +317,26 @@ absl::Status Sweeper::RunChain(int64_t number) {
   return absl::OkStatus();
 }
 
-absl::Status Sweeper::RunGroup(int64_t number) {
+absl::Status Sweeper::RunGroup(int64_t number, const OnCell& on_cell) const {
   const bool chain = groups_.At(number).kind == SweepCell::KIND_SINGLE;
   if (chain) {
-    return RunChain(number);
+    return RunChain(number, on_cell);
   }
   const bool known = after_ != nullptr && after_->group() == number;
-  return known ? absl::OkStatus() : RunCell(number, 0).status();
+  return known ? absl::OkStatus() : RunCell(number, 0, on_cell).status();
+}
+
+absl::Status Sweeper::RunShared(std::vector<int64_t> groups) const {
+  InOrder in_order(std::move(groups), listener_.on_cell);
+  input_.crew->Run([this, &in_order](int) {
+    while (const std::optional<size_t> place = in_order.Take()) {
+      in_order.Done(*place, RunGroup(in_order.GroupAt(*place),
+                                     [&in_order, place](SweepCell cell) {
+                                       in_order.Add(*place, std::move(cell));
+                                     }));
+    }
+  });
+  return in_order.status();
 }
 
 absl::Status Sweeper::Run() {
@@ -307,10 +345,17 @@ absl::Status Sweeper::Run() {
   }
   Tell();
   const int64_t count = groups_.count();
+  std::vector<int64_t> mine;
   for (int64_t n = after_ == nullptr ? 0 : after_->group(); n < count; ++n) {
     if (IsMine(n)) {
-      RETURN_IF_ERROR(RunGroup(n));
+      mine.push_back(n);
     }
+  }
+  if (input_.crew != nullptr) {
+    return RunShared(std::move(mine));
+  }
+  for (const int64_t number : mine) {
+    RETURN_IF_ERROR(RunGroup(number, listener_.on_cell));
   }
   return absl::OkStatus();
 }
@@ -318,6 +363,9 @@ absl::Status Sweeper::Run() {
 }  // namespace
 
 absl::Status CheckOptions(const v1::SweepOptions& options) {
+  for (const std::string& operation : options.operations()) {
+    RETURN_IF_ERROR(CheckOperation(operation));
+  }
   for (const std::string& prefix : options.points()) {
     v1::SweepOptions one;
     one.add_points(prefix);

@@ -13,7 +13,7 @@
 // One input makes the same cells in the same order, whatever was run before, so
 // that a sweep can be cut into shards and gone on with.
 //
-// Threads: as a case.
+// Threads: as a case; those of a crew have worlds of their own.
 
 #ifndef MMFAULT_SERVER_SWEEP_SWEEP_H_
 #define MMFAULT_SERVER_SWEEP_SWEEP_H_
@@ -27,6 +27,7 @@
 #include "mmfault/v1/sweep.pb.h"
 #include "server/notifier/protocol.h"
 #include "server/scenario/compile.h"
+#include "server/scenario/crew.h"
 
 namespace mmfault::sweep {
 
@@ -39,6 +40,9 @@ struct CaseInput {
   uint64_t seed = 1;
   int64_t step_budget = 0;  // 0: the scenario's
   scenario::Bounds bounds;
+  // Share the groups of cells; null: this thread does them all. The cells are
+  // the same, in the same order.
+  scenario::Crew* crew = nullptr;
 };
 
 // Which groups of cells: those whose number and case's index add up to `index`
@@ -48,11 +52,11 @@ struct Shard {
   int64_t count = 1;
 };
 
-// Told as it goes on.
+// Told as it goes on, by one thread at a time.
 struct Listener {
   std::function<void(const v1::SweepCase&)> on_case;
   std::function<void(v1::SweepCell)> on_cell;
-  // False ends the sweep with CANCELLED.
+  // False ends the sweep with CANCELLED. Asked by any worker.
   std::function<bool()> goes_on;
 };
 

@@ -11,9 +11,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import unittest
+from xml.etree import ElementTree
 
 from cli_test import FolderTest, MMFAULT, SCENARIOS, run
 from server_process import ROOT, ServerProcess
@@ -156,10 +158,67 @@ class SweepTest(FolderTest):
         self.assertIn("<table>", self.read("sweep.html"))
         text = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
         commands = re.findall(r"^\| .*`mmfault (sweep [^`]*)`", text, re.M)
-        self.assertEqual(len(commands), 4)
+        self.assertEqual(len(commands), 8)
         for command in commands:
             result = run(*shlex.split(command), cwd=SCENARIOS)
             self.assertEqual(result.returncode, 0, result.stdout)
+
+    def test_junit_has_a_case_a_cell(self):
+        words = ("--protocol", "seed_flags", "--junit", self.path("s.xml"),
+                 "--format", "json")
+        report = json.loads(self.sweep(*words).stdout)
+        root = ElementTree.parse(self.path("s.xml")).getroot()
+        cells = report["totals"]["cells"]
+        self.assertEqual(int(root.get("tests")), cells + 1)
+        self.assertEqual(int(root.get("skipped")),
+                         report["totals"]["NOT_FIRED"])
+        self.assertEqual(root.get("failures"), "0")
+        self.sweep(*words, "--mutant", "rollback_forgets_locks", code=1)
+        root = ElementTree.parse(self.path("s.xml")).getroot()
+        failures = [failure for failure in root.iter("failure")
+                    if failure.get("message").startswith("locks_balanced: ")]
+        self.assertEqual(len(failures), int(root.get("failures")))
+        line = re.search(r"replay: (mmfault .*)", failures[0].text).group(1)
+        again = run(*shlex.split(line)[1:])
+        self.assertEqual(again.returncode, 1, again.stderr)
+        self.assertIn("locks_balanced", again.stdout)
+        if shutil.which("xmllint"):
+            subprocess.run(["xmllint", "--noout", "--schema",
+                            str(ROOT / "deploy/ci/junit.xsd"),
+                            self.path("s.xml")],
+                           check=True, capture_output=True)
+
+    def test_any_number_of_workers_says_the_same(self):
+        alone = self.sweep("--protocol", "v12", "--resume", self.path("one"))
+        for workers in ("2", "3"):
+            self.assertEqual(self.sweep("--protocol", "v12", "--workers",
+                                        workers).stdout, alone.stdout)
+        # What one has begun, others may go on with.
+        lines = self.read("one").splitlines()
+        with open(self.path("one"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines[:len(lines) // 2]) + "\n")
+        self.assertEqual(self.sweep("--protocol", "v12", "--workers", "3",
+                                    "--resume", self.path("one")).stdout,
+                         alone.stdout)
+
+    def test_a_task_and_an_operation(self):
+        words = ("sweep", REGISTER, "--protocol", "seed_flags", "--point",
+                 "sched/task/step", "--action", "signal(SIGUSR1)",
+                 "--operation", "register")
+        table = run(*words).stdout
+        self.assertRegex(
+            table, r"sched/task/step operation=register +signal\(SIGUSR1\)")
+        broken = run(*words, "--mutant", "rollback_forgets_locks")
+        line = next(line.strip() for line in broken.stdout.splitlines()
+                    if line.strip().startswith("mmfault replay "))
+        self.assertIn("'sched/task/step operation=register: when=", line)
+        again = run(*shlex.split(line)[1:])
+        self.assertEqual(again.returncode, 1, again.stderr)
+        self.assertIn("locks_balanced", again.stdout)
+        self.assertIn("TASK_NOT_FOUND", run(*words, "--task", "xyz").stderr)
+        typo = run("sweep", REGISTER, "--operation", "regster")
+        self.assertEqual(typo.returncode, 64)
+        self.assertIn("did you mean", typo.stderr)
 
     def test_what_is_none_is_said(self):
         bad = self.sweep("--point", "notifier/mmlock", code=64)

@@ -77,8 +77,11 @@ Task<> UnlockFlagged(vm_area_struct* vma, RmapClass rmap_class) {
     if (!kernel::Mutated(Mutant::kUnlockForgetsBit)) {
       UnmarkVma(vma, BitOf(rmap_class));
     }
-  } else if (lock == nullptr || !kernel::Mutated(Mutant::kRollbackUnlocksAll)) {
+  } else if (!kernel::Mutated(Mutant::kRollbackUnlocksAll)) {
     co_return;
+  }
+  if (lock == nullptr) {
+    co_return;  // a bit that was forgotten, and that a split VMA has inherited
   }
   co_await kernel::unlock(lock, "mm_unlock");
 }

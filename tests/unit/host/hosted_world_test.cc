@@ -6,10 +6,15 @@
 // real threads over the real mailbox, without gRPC, so that ThreadSanitizer
 // sees every access.
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <fstream>
 #include <thread>
 #include <vector>
 
+#include "server/base/check.h"
 #include "server/base/error.h"
 #include "tests/unit/host/host_fixture.h"
 
@@ -127,6 +132,60 @@ TEST_F(HostTest, ResetBeginsAnewAndKeepsBindings) {
                 .world_reset()
                 .generation(),
             1);
+  Call(world, "c", 3, Register("n0"));
+  EXPECT_EQ(stream->NextAnswer(3).result().result().rc(), 0);
+  EXPECT_EQ(EventHash(world), first);
+}
+
+// Keeps the process from mapping more than it has, but for a little heap.
+class NoMoreMemory {
+ public:
+  NoMoreMemory() {
+    CHECK(getrlimit(RLIMIT_AS, &before_) == 0);
+    std::ifstream statm("/proc/self/statm");
+    rlim_t pages = 0;
+    statm >> pages;
+    constexpr rlim_t kHeap = rlim_t{64} << 20;
+    rlimit now = before_;
+    now.rlim_cur = pages * static_cast<rlim_t>(getpagesize()) + kHeap;
+    CHECK(setrlimit(RLIMIT_AS, &now) == 0);
+  }
+  ~NoMoreMemory() { CHECK(setrlimit(RLIMIT_AS, &before_) == 0); }
+  NoMoreMemory(const NoMoreMemory&) = delete;
+  NoMoreMemory& operator=(const NoMoreMemory&) = delete;
+
+ private:
+  rlimit before_;
+};
+
+// A reset makes the new machine before it lets go of the old one: where there
+// is no memory for it, nothing has happened.
+TEST_F(HostTest, AResetWithoutMemoryLeavesTheWorldAsItIs) {
+  const WorldPtr world = MakeWorld("w", Settings());
+  const auto stream = Attach(world, "c");
+  Bind(world, "c", "n0", 1);
+  Call(world, "c", 2, Register("n0"));
+  EXPECT_EQ(stream->NextAnswer(2).result().result().rc(), 0);
+  const std::string first = EventHash(world);
+  v1::World before;
+  On(world, [&] { before = world->View(); });
+  absl::Status refused;
+  {
+    const NoMoreMemory no_more;
+    On(world, [&] { refused = world->Reset(77); });
+  }
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(base::ReasonOf(refused), "MEMORY_EXHAUSTED");
+  EXPECT_EQ(EventHash(world), first);
+  On(world, [&] {
+    EXPECT_EQ(world->View().ShortDebugString(), before.ShortDebugString());
+  });
+  // Its tasks go on.
+  v1::Step post;
+  post.mutable_post()->set_event("go");
+  EXPECT_TRUE(Start(world, "u", post).get().ok());
+  // With memory it is reset after all, to the same again.
+  On(world, [&] { EXPECT_TRUE(world->Reset(0).ok()); });
   Call(world, "c", 3, Register("n0"));
   EXPECT_EQ(stream->NextAnswer(3).result().result().rc(), 0);
   EXPECT_EQ(EventHash(world), first);

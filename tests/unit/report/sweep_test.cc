@@ -11,6 +11,8 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <string>
 
 namespace mmfault::report {
@@ -204,6 +206,70 @@ TEST(SweepHtmlTest, BrokenCellsLeadToTheirReplayLine) {
   EXPECT_THAT(html, HasSubstr("mmfault run &lt;locks_balanced&gt;"));
   EXPECT_THAT(html, Not(HasSubstr("<script")));
   EXPECT_THAT(html, Not(HasSubstr("src=")));
+}
+
+// --- JUnit -----------------------------------------------------------------
+
+TEST(SweepJunitTest, ACellThatBreaksWhatItMayNotFails) {
+  const std::string document = RenderSweepJunit(Sample());
+  // Six cells and the case; the broken one, and so the case.
+  EXPECT_THAT(document, HasSubstr("<testsuite name=\"s under 6.1\" tests=\"7\" "
+                                  "failures=\"2\" errors=\"0\" skipped=\"2\""));
+  EXPECT_THAT(document,
+              HasSubstr("<testcase classname=\"mmfault.sweep.s\" "
+                        "name=\"6.1: d/e/f signal(SIGKILL) at hit 1\""));
+  EXPECT_THAT(document,
+              HasSubstr("<failure message=\"locks_balanced: VIOLATED, expected "
+                        "HOLDS\" type=\"unmet\">"));
+  EXPECT_THAT(document,
+              HasSubstr("replay: mmfault run &lt;locks_balanced&gt;"));
+  EXPECT_THAT(document, HasSubstr("name=\"6.1: all cells together\""));
+}
+
+TEST(SweepJunitTest, WhatIsExpectedIsNoFailure) {
+  Sweep sweep = Sample();
+  Expect("locks_balanced", v1::VIOLATED, &sweep);
+  const std::string document = RenderSweepJunit(sweep);
+  EXPECT_THAT(document, HasSubstr("failures=\"0\""));
+  EXPECT_THAT(document, Not(HasSubstr("<failure")));
+  // How to see it is there all the same.
+  EXPECT_THAT(document, HasSubstr("<system-out>"));
+  // Expected and never seen: no cell is to blame.
+  Expect("no_deadlock", v1::VIOLATED, &sweep);
+  EXPECT_THAT(RenderSweepJunit(sweep), HasSubstr("failures=\"1\""));
+}
+
+TEST(SweepJunitTest, WhatWasCutIsAnError) {
+  Sweep sweep = Sample();
+  Expect("locks_balanced", v1::VIOLATED, &sweep);
+  SweepCell& cut = sweep.cells.back();
+  cut.set_outcome(SweepCell::OUTCOME_INCONCLUSIVE);
+  cut.set_inconclusive_cause("the sweep was cut at hit 1");
+  const std::string document = RenderSweepJunit(sweep);
+  EXPECT_THAT(document, HasSubstr("errors=\"2\" skipped=\"1\""));
+  EXPECT_THAT(document,
+              HasSubstr("<error message=\"the sweep was cut at hit 1\""));
+}
+
+// A suite without a case is not valid.
+TEST(SweepJunitTest, WhatDoesNotApplyIsACaseThatPasses) {
+  Sweep sweep;
+  sweep.cases.emplace_back().set_scenario("s");
+  EXPECT_THAT(RenderSweepJunit(sweep), HasSubstr("not applicable"));
+}
+
+// The file is for unit_report_sweep_junit_xsd_test; by itself this checks
+// nothing but that it can be written.
+TEST(SweepJunitTest, WritesASample) {
+  const char* path = std::getenv("MMFAULT_JUNIT_SAMPLE");
+  if (path == nullptr) GTEST_SKIP() << "no MMFAULT_JUNIT_SAMPLE";
+  Sweep sweep = Sample();
+  sweep.cells[1].set_outcome(SweepCell::OUTCOME_INCONCLUSIVE);
+  sweep.cells[1].set_inconclusive_cause("cut");
+  std::ofstream file(path);
+  file << RenderSweepJunit(sweep);
+  file.close();
+  EXPECT_TRUE(file.good());
 }
 
 }  // namespace

@@ -332,14 +332,62 @@ TEST(ProbesTest, ASightingOfASearchIsRepeated) {
   EXPECT_TRUE(ended);
 }
 
-TEST(ProbesTest, WhatASearchCouldMissIsRefused) {
-  constexpr char kProbe[] =
-      "probe { id: 'p' property: PROPERTY_ALWAYS that: 'mm_users(m0) >= 0' }";
-  for (const char* strategy : {"dpor", "dfs", "stateful", "auto"}) {
-    EXPECT_EQ(ReasonFor(kProbe, strategy), "UNSUPPORTED_SETTING");
+// Two calls that have nothing to do with each other: an engine that tries one
+// order of steps that commute sees one of them end first, and a probe that
+// looks on in between has it try both.
+TEST(ProbesTest, WhatIsBetweenStepsThatCommuteIsSeen) {
+  constexpr char kApart[] = R"pb(
+    id: "apart"
+    protocols: "6.1"
+    mm { id: "m0" start_brk: 0x1000 }
+    mm { id: "m1" start_brk: 0x1000 }
+    task {
+      id: "a"
+      mm: "m0"
+      step { brk { end: 0x3000 } }
+    }
+    task {
+      id: "b"
+      mm: "m1"
+      step { brk { end: 0x3000 } }
+    }
+  )pb";
+  const auto run = [&](const std::string& probes, const char* strategy) {
+    const auto scenario =
+        ParseScenario(std::string(kApart) + probes +
+                          " explore { seed: 1 strategy: '" + strategy + "' }",
+                      "apart");
+    EXPECT_TRUE(scenario.ok()) << scenario.status().message();
+    CaseOptions options;
+    options.schedule_count = 100000;
+    return RunCase(*scenario, *notifier::FindProtocol("6.1"), options);
+  };
+  constexpr char kBoth[] =
+      "probe { id: 'ab' property: PROPERTY_SOMETIMES "
+      "        that: 'done(a) == 1 && done(b) == 0' }"
+      "probe { id: 'ba' property: PROPERTY_SOMETIMES "
+      "        that: 'done(a) == 0 && done(b) == 1' }";
+  for (const char* strategy : {"dpor", "dfs", "stateful", "auto", "bounded"}) {
+    const auto result = run(kBoth, strategy);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->explore().outcome(), v1::ExploreReport::OUTCOME_COMPLETE);
+    ASSERT_EQ(result->probes_size(), 2);
+    EXPECT_TRUE(result->probes(0).met()) << strategy;
+    EXPECT_TRUE(result->probes(1).met()) << strategy;
+    EXPECT_THAT(result->explore().reason(),
+                std::string(strategy) == "bounded"
+                    ? HasSubstr("preemptions")
+                    : HasSubstr("a probe looks on between steps"));
   }
-  EXPECT_EQ(ReasonFor(kProbe, "bounded"), "");
-  EXPECT_EQ(ReasonFor(kProbe, "pct"), "");
+  // One that is asked at the end is none: then the reduction is used.
+  const auto at_end =
+      run("probe { id: 'p' property: PROPERTY_ALWAYS moment: MOMENT_AFTER "
+          "        that: 'done(a) == 1 && done(b) == 1' }",
+          "dpor");
+  ASSERT_TRUE(at_end.ok());
+  EXPECT_TRUE(at_end->probes(0).met());
+  EXPECT_EQ(at_end->explore().strategy(), "dpor");
+  EXPECT_EQ(at_end->explore().execution_count(), 1);
 }
 
 // --- What is refused -------------------------------------------------------

@@ -38,7 +38,8 @@ std::vector<Group> GroupsOf(const std::vector<PassedPoint>& points,
 
 TEST(PointsTest, DefaultsAreAllThatCanGoWrong) {
   const std::vector<PassedPoint> points = PointsOf({});
-  ASSERT_EQ(points.size(), static_cast<size_t>(faults::kPointCount));
+  // All but the two that every step passes.
+  ASSERT_EQ(points.size(), static_cast<size_t>(faults::kPointCount) - 2);
   EXPECT_THAT(
       faults::DefaultActions(faults::Point::kKmalloc),
       ElementsAre("error(ENOMEM)", "signal(SIGKILL)", "drop_capability"));
@@ -55,6 +56,36 @@ TEST(PointsTest, PrefixesAndActionsNarrowIt) {
   ASSERT_EQ(points.size(), 3U);
   EXPECT_THAT(points[0].actions, ElementsAre("error(ENOMEM)"));
   EXPECT_THAT(points[2].actions, ElementsAre("error(EPERM)"));
+}
+
+TEST(PointsTest, WhatEveryStepPassesIsNamedInFull) {
+  v1::SweepOptions options;
+  options.add_points("device/callback");
+  options.add_points("sched/task/");
+  ASSERT_EQ(PointsOf(options).size(), 1U);
+  options.add_points("sched/task/step");
+  options.add_points("device/callback/step");
+  EXPECT_EQ(PointsOf(options).size(), 3U);
+}
+
+TEST(PointsTest, EachTaskAndEachOperationHasItsOwn) {
+  v1::SweepOptions options;
+  options.add_points("sched/task/step");
+  for (const char* task : {"a", "b", "a"}) options.add_tasks(task);
+  for (const char* name : {"munmap", "madvise", "exit"}) {
+    options.add_operations(name);
+  }
+  std::vector<PassedPoint> points = PointsOf(options);
+  ASSERT_EQ(points.size(), 6U);
+  EXPECT_EQ(points[0].task, "a");
+  EXPECT_EQ(points[0].operation, "munmap");
+  EXPECT_EQ(points[5].task, "b");
+  EXPECT_EQ(points[5].operation, "exit");
+  points[4].hits = 1;
+  const std::vector<Group> groups = GroupsOf(points, options, 1);
+  ASSERT_EQ(groups.size(), 1 + points[4].actions.size());
+  EXPECT_EQ(groups[1].faults[0].task(), "b");
+  EXPECT_EQ(groups[1].faults[0].operation(), "madvise");
 }
 
 TEST(PointsTest, AnActionIsCanonicalAndComesOnce) {
@@ -144,6 +175,25 @@ TEST(SwarmTest, SubsetsOfFamiliesDiffer) {
   }
   EXPECT_GT(subsets.size(), 20U);  // of 31
   EXPECT_GT(rules.size(), 500U);
+}
+
+// What swarms are measured against: every rule of every family.
+TEST(SwarmTest, AllFamiliesMeansAll) {
+  v1::SweepOptions options;
+  options.set_swarm_count(8);
+  options.set_all_families(true);
+  std::set<size_t> rules;
+  std::set<std::string> swarms;
+  for (const Group& group : GroupsOf(AllPassed(1), options, 1)) {
+    if (group.kind == SweepCell::KIND_SWARM) {
+      EXPECT_EQ(group.families.size(),
+                static_cast<size_t>(faults::kFamilyCount));
+      rules.insert(group.faults.size());
+      swarms.insert(group.faults[0].action());
+    }
+  }
+  EXPECT_EQ(rules.size(), 1U);
+  EXPECT_GT(swarms.size(), 1U);  // the rates differ
 }
 
 // A family that is off has no rule.

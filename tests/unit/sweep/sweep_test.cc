@@ -10,10 +10,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "server/base/error.h"
 #include "server/notifier/protocols.h"
 #include "server/scenario/runner.h"
 
@@ -75,6 +79,7 @@ struct Asked {
   Shard shard = {};
   const SweepCell* after = nullptr;
   int most = -1;  // cells until the sweep is ended
+  scenario::Crew* crew = nullptr;
 };
 
 absl::Status Sweep(const Asked& asked, Swept* out) {
@@ -92,13 +97,16 @@ absl::Status Sweep(const Asked& asked, Swept* out) {
   input.scenario = &*scenario;
   input.protocol = notifier::FindProtocol(asked.protocol);
   input.file = "swept.textproto";
+  input.crew = asked.crew;
+  std::atomic<int> told = 0;
   Listener listener;
   listener.on_case = [out](const v1::SweepCase& c) { out->cases.push_back(c); };
-  listener.on_cell = [out](SweepCell cell) {
+  listener.on_cell = [out, &told](SweepCell cell) {
     out->cells.push_back(std::move(cell));
+    ++told;
   };
-  listener.goes_on = [out, &asked] {
-    return asked.most < 0 || static_cast<int>(out->cells.size()) < asked.most;
+  listener.goes_on = [&told, &asked] {
+    return asked.most < 0 || told < asked.most;
   };
   return RunSweep(input, asked.options, asked.shard, asked.after, listener);
 }
@@ -328,6 +336,150 @@ TEST(CheckOptionsTest, RefusesWhatIsNone) {
   bad = options;
   bad.set_max_hit(-1);
   EXPECT_FALSE(CheckOptions(bad).ok());
+}
+
+// --- Tasks, operations, steps ----------------------------------------------
+
+v1::SweepOptions AtSteps(const std::string& operation) {
+  v1::SweepOptions options;
+  options.add_points("sched/task/step");
+  options.add_actions("teardown(kill)");
+  options.add_operations(operation);
+  options.set_schedule_count(3);
+  return options;
+}
+
+// A fault at each place inside of a call at which another task may have run,
+// and no further; each acts on the task that it names.
+TEST(SweepTest, EachSchedulingPointOfAnOperation) {
+  for (const char* operation : {"register", "unregister", "madvise"}) {
+    SCOPED_TRACE(operation);
+    const Swept swept = SweepAll({.options = AtSteps(operation)});
+    ASSERT_EQ(swept.cases.size(), 1U);
+    ASSERT_EQ(swept.cases[0].points_size(), 1);
+    const v1::SweepPoint& point = swept.cases[0].points(0);
+    EXPECT_EQ(point.operation(), operation);
+    EXPECT_GT(point.hit_count(), 8);
+    ASSERT_EQ(swept.cells.size(),
+              static_cast<size_t>(point.hit_count()) + 2);  // none, and no hit
+    for (size_t i = 1; i + 1 < swept.cells.size(); ++i) {
+      const SweepCell& cell = swept.cells[i];
+      EXPECT_EQ(cell.faults(0).hit(), static_cast<int64_t>(i));
+      EXPECT_GT(cell.fired_schedule_count(), 0);
+      EXPECT_EQ(cell.outcome(), SweepCell::OUTCOME_HOLDS)
+          << cell.ShortDebugString();
+    }
+    EXPECT_EQ(swept.cells.back().outcome(), SweepCell::OUTCOME_NOT_FIRED);
+  }
+}
+
+TEST(SweepTest, ATasksPassesAreCountedByThemselves) {
+  v1::SweepOptions options = Few();
+  options.clear_points();
+  options.add_points("sched/task/step");
+  options.add_actions("signal");
+  options.set_max_hit(2);
+  const auto hits = [&options](std::vector<std::string> tasks) {
+    options.clear_tasks();
+    for (const std::string& task : tasks) options.add_tasks(task);
+    int64_t sum = 0;
+    const Swept swept = SweepAll({.options = options});
+    for (const v1::SweepPoint& point : swept.cases[0].points()) {
+      EXPECT_GT(point.hit_count(), 0);
+      sum += point.hit_count();
+    }
+    return sum;
+  };
+  // Both of one schedule at least, and no more than the most of each.
+  EXPECT_LE(hits({}), hits({"driver", "user"}));
+  EXPECT_LT(hits({"user"}), hits({}));
+}
+
+TEST(SweepTest, ATaskThatIsNoneIsRefused) {
+  v1::SweepOptions options = Few();
+  options.add_tasks("nobody");
+  Swept out;
+  EXPECT_EQ(base::ReasonOf(Sweep({.options = options}, &out)),
+            "TASK_NOT_FOUND");
+}
+
+TEST(SweepTest, AnOperationThatIsNoneIsRefused) {
+  v1::SweepOptions options = Few();
+  options.add_operations("munnmap");
+  const absl::Status status = CheckOptions(options);
+  EXPECT_EQ(base::ReasonOf(status), "UNSUPPORTED_SETTING");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("munmap"));
+}
+
+// A replay line has the filter, or it would be of another pass.
+TEST(SweepTest, AReplayLineSaysWhoseStepItIs) {
+  v1::SweepOptions options = AtSteps("register");
+  options.clear_actions();
+  options.add_actions("signal(SIGUSR1)");
+  options.add_tasks("driver");
+  options.set_schedule_count(10);
+  const Swept swept = SweepAll({.protocol = "seed_flags",
+                                .mutant = "rollback_forgets_locks",
+                                .options = options});
+  int violated = 0;
+  for (const SweepCell& cell : swept.cells) {
+    for (const v1::SweepFinding& finding : cell.findings()) {
+      ++violated;
+      EXPECT_THAT(finding.violation().replay_line(),
+                  HasSubstr(" --fault 'sched/task/step task=driver "
+                            "operation=register: when="));
+    }
+  }
+  EXPECT_GT(violated, 0);
+}
+
+// --- Workers ---------------------------------------------------------------
+
+class Threads : public scenario::Crew {
+ public:
+  explicit Threads(int size) : size_(size) {}
+  int size() const override { return size_; }
+  void Run(const std::function<void(int)>& work) override {
+    std::vector<std::thread> others;
+    for (int worker = 1; worker < size_; ++worker) {
+      others.emplace_back(work, worker);
+    }
+    work(0);
+    for (std::thread& other : others) other.join();
+  }
+
+ private:
+  const int size_;
+};
+
+TEST(SweepTest, WhoeverWorksTheCellsAreTheSame) {
+  v1::SweepOptions options = Few();
+  options.set_pair_count(20);
+  options.set_swarm_count(5);
+  const Swept alone = SweepAll({.options = options});
+  for (const int size : {1, 2, 7}) {
+    Threads crew(size);
+    const Swept shared = SweepAll({.options = options, .crew = &crew});
+    EXPECT_EQ(Texts(shared.cells), Texts(alone.cells));
+    const Swept rest =
+        SweepAll({.options = options, .after = &alone.cells[9], .crew = &crew});
+    EXPECT_EQ(Texts(rest.cells),
+              Texts({alone.cells.begin() + 10, alone.cells.end()}));
+  }
+}
+
+// What was told when it is ended is the beginning of the whole.
+TEST(SweepTest, AnEndedOneHasNoHoles) {
+  const Swept whole = SweepAll({.options = Few()});
+  Threads crew(3);
+  Swept part;
+  EXPECT_TRUE(absl::IsCancelled(
+      Sweep({.options = Few(), .most = 5, .crew = &crew}, &part)));
+  ASSERT_LT(part.cells.size(), whole.cells.size());
+  EXPECT_EQ(
+      Texts(part.cells),
+      Texts({whole.cells.begin(),
+             whole.cells.begin() + static_cast<ptrdiff_t>(part.cells.size())}));
 }
 
 }  // namespace
