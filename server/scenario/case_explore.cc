@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <climits>
 
+#include "faults/commute.h"
+#include "faults/trigger/rule.h"
 #include "server/base/error.h"
 #include "server/base/prng.h"
 #include "server/base/status_macros.h"
 #include "server/device/remote.h"
 #include "server/scenario/case.h"
+#include "server/scenario/reduce.h"
 
 namespace mmfault::scenario {
 namespace {
@@ -40,6 +43,12 @@ v1::ExploreReport::Outcome ToProto(explore::Outcome outcome) {
       return v1::ExploreReport::OUTCOME_NONDETERMINISTIC;
   }
   return v1::ExploreReport::OUTCOME_UNSPECIFIED;
+}
+
+// Rules are compiled already: what is wrong with one was said then.
+bool LetsStepsCommute(const v1::FaultRule& rule) {
+  const auto made = faults::MakeRule(rule.point(), rule.trigger());
+  return made.ok() && faults::LetsStepsCommute(*made, !rule.task().empty());
 }
 
 }  // namespace
@@ -145,14 +154,11 @@ const char* Case::WhyAllOrders(const Execution& group) const {
   if (probes_.between_steps()) {
     return "a probe looks on between steps, so no two of them commute";
   }
-  const auto at_steps = [](const v1::FaultRule& rule) {
-    const std::optional<faults::Point> point = faults::FindPoint(rule.point());
-    return point.has_value() && faults::IsEveryStep(*point);
-  };
   const auto& rules = scenario_.fault();
-  if (std::any_of(rules.begin(), rules.end(), at_steps) ||
-      (group.swept != nullptr && at_steps(*group.swept))) {
-    return "a rule is at every step, so no two of them commute";
+  if (!std::all_of(rules.begin(), rules.end(), LetsStepsCommute) ||
+      (group.swept != nullptr &&
+       !LetsStepsCommute(SweptRule(*group.swept, group.hit)))) {
+    return "a rule counts or touches several tasks, so no two steps commute";
   }
   return nullptr;
 }

@@ -213,9 +213,58 @@ TEST(StepPointsTest, SearchesTryEveryOrder) {
         RunCase(scenario, *notifier::FindProtocol("6.1"), options);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(result->explore().strategy(), armed ? "stateful" : "dpor");
-    EXPECT_EQ(result->explore().reason().find("a rule is at every step") !=
+    EXPECT_EQ(result->explore().reason().find("a rule counts or touches") !=
                   std::string::npos,
               armed);
+  }
+}
+
+// Two registrations that have nothing in common but a rule that counts both:
+// the first allocation to be made fails, whosever it is.
+TEST(StepPointsTest, ASearchTriesWhoComesFirstToARule) {
+  constexpr char kApart[] = R"pb(
+    id: "apart"
+    protocols: "6.1"
+    mm { id: "m0" }
+    mm { id: "m1" }
+    task {
+      id: "a"
+      mm: "m0"
+      step { register { notifier: "n0" } }
+    }
+    task {
+      id: "b"
+      mm: "m1"
+      step { register { notifier: "n1" } }
+    }
+    probe {
+      id: "a"
+      property: PROPERTY_SOMETIMES
+      moment: MOMENT_AFTER
+      that: "rc(a) == -ENOMEM && rc(b) == 0"
+    }
+    probe {
+      id: "b"
+      property: PROPERTY_SOMETIMES
+      moment: MOMENT_AFTER
+      that: "rc(a) == 0 && rc(b) == -ENOMEM"
+    }
+    fault { point: "kernel/kmalloc/alloc" trigger: "1*error(ENOMEM)" }
+    explore { seed: 1 }
+  )pb";
+  for (const char* strategy : {"dpor", "dfs", "stateful", "bounded"}) {
+    auto scenario = ParseScenario(kApart, "apart");
+    ASSERT_TRUE(scenario.ok()) << scenario.status();
+    scenario->mutable_explore()->set_strategy(strategy);
+    CaseOptions options;
+    options.schedule_count = 1000000;
+    const auto result =
+        RunCase(*scenario, *notifier::FindProtocol("6.1"), options);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->explore().outcome(), v1::ExploreReport::OUTCOME_COMPLETE);
+    ASSERT_EQ(result->probes_size(), 2);
+    EXPECT_TRUE(result->probes(0).met()) << strategy;
+    EXPECT_TRUE(result->probes(1).met()) << strategy;
   }
 }
 
