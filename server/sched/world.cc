@@ -215,8 +215,9 @@ void World::Step(int slot, uint8_t answer) {
   }
   TaskRecord& task = state_->tasks[slot];
   BeginStep(task);
-  if (faults_.armed_at_steps()) [[unlikely]] {
-    PassStepPoints(task);
+  if (faults_.armed_at_steps() && step_points_ != nullptr &&
+      task.state != TaskState::kStore) [[unlikely]] {
+    step_points_(this);
   }
   if (task.op_kind == trace::OpKind::kYield && task.yields_left != 0)
       [[unlikely]] {
@@ -226,12 +227,6 @@ void World::Step(int slot, uint8_t answer) {
   }
   if (observer_ != nullptr) [[unlikely]] {
     TellStep();
-  }
-}
-
-void World::PassStepPoints(const TaskRecord& task) {
-  if (step_points_ != nullptr && task.state != TaskState::kStore) {
-    step_points_(this);
   }
 }
 

@@ -299,9 +299,8 @@ class World : private faults::DecisionSource {
     }
   }
 
-  // Called inside a task's step, before its effect, while a rule is armed at a
-  // point that every step passes: passes those points. Installed by the layer
-  // that knows what the task is about; without one they are not passed.
+  // Passes the points that every step passes, in a task's step and before its
+  // effect. As the teardown; without one they are not passed.
   using StepFn = void (*)(World* world);
   void SetStepPoints(StepFn step_points) { step_points_ = step_points; }
 
@@ -449,7 +448,6 @@ class World : private faults::DecisionSource {
   void ForgetNewNames();
   void BeginStep(TaskRecord& task);
   bool Begin(TaskRecord& task);
-  void PassStepPoints(const TaskRecord& task);
   void TellStep();
   void TellPass(faults::Point point, const faults::Action& action);
   void ResumeUntilYield(TaskRecord& task);

@@ -3,27 +3,35 @@
 
 // The cases of the seed mail as sweeps, each with one command (see README.md
 // here): complete, as often as the points are passed, and met. Method: the
-// sweep of `mmfault sweep` over the scenarios' own protocols.
+// sweep of `mmfault sweep` over the scenarios' own protocols. And the corpus'
+// bugs that take a fault, by sweeps that are not told which.
 
 #include "server/report/sweep.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "faults/trigger/rule.h"
+#include "faults/trigger/trigger.h"
 #include "server/scenario/runner.h"
 #include "server/sweep/sweep.h"
+#include "tests/scenarios/corpus.h"
 
 namespace mmfault::sweep {
 namespace {
 
+using ::testing::Contains;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
+using ::testing::Not;
 using v1::SweepCell;
 
 struct Command {
@@ -193,6 +201,95 @@ INSTANTIATE_TEST_SUITE_P(
     [](const ::testing::TestParamInfo<Command>& param) {
       return std::string(param.param.name);
     });
+
+// --- The corpus --------------------------------------------------------------
+
+// Checkers that single faults break, and `fault_free` those that need none.
+struct Broken {
+  std::set<std::string> by_fault;
+  std::set<std::string> fault_free;
+};
+
+v1::SweepOptions AnyFault() {
+  v1::SweepOptions options;
+  for (const char* action :
+       {"error", "signal", "signal(SIGUSR1)", "drop_capability"}) {
+    options.add_actions(action);
+  }
+  options.set_schedule_count(2);
+  return options;
+}
+
+// What the file does itself, at each pass.
+v1::SweepOptions SameFault(const v1::FaultRule& rule) {
+  const auto made = faults::MakeRule(rule.point(), rule.trigger());
+  EXPECT_TRUE(made.ok()) << made.status();
+  v1::SweepOptions options;
+  options.add_points(rule.point());
+  options.add_actions(faults::PrintAction(made->terms[0].action));
+  if (!rule.task().empty()) {
+    options.add_tasks(rule.task());
+  }
+  return options;
+}
+
+// Without the file's own fault.
+void AddBroken(const scenario::CorpusFile& file,
+               const notifier::Protocol& protocol,
+               const v1::SweepOptions& options, Broken* broken) {
+  v1::Scenario scenario = file.scenario;
+  scenario.clear_fault();
+  scenario.mutable_explore()->clear_strategy();
+  Listener listener;
+  listener.on_case = [](const v1::SweepCase&) {};
+  listener.on_cell = [broken](const SweepCell& cell) {
+    for (const v1::SweepFinding& finding : cell.findings()) {
+      (cell.kind() == SweepCell::KIND_FAULT_FREE ? broken->fault_free
+                                                 : broken->by_fault)
+          .insert(finding.checker());
+    }
+  };
+  listener.goes_on = [] { return true; };
+  CaseInput input;
+  input.scenario = &scenario;
+  input.protocol = &protocol;
+  const absl::Status status = RunSweep(input, options, {}, nullptr, listener);
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
+// Bugs of the corpus that take a fault are found without being told which, and
+// their fixed twins live with that fault.
+TEST(CorpusTest, EveryBugThatTakesOneFaultIsFound) {
+  const std::vector<scenario::CorpusFile> corpus = scenario::Corpus();
+  int bugs = 0;
+  for (const scenario::CorpusFile& file : corpus) {
+    if (file.fixed() || file.scenario.fault().empty()) {
+      continue;
+    }
+    SCOPED_TRACE(file.stem);
+    const auto twin =
+        std::find_if(corpus.begin(), corpus.end(), [&file](const auto& other) {
+          return other.stem == file.stem + "_fixed";
+        });
+    ASSERT_NE(twin, corpus.end());
+    Broken fixed;
+    for (const notifier::Protocol* protocol : twin->protocols) {
+      AddBroken(*twin, *protocol, SameFault(twin->scenario.fault(0)), &fixed);
+    }
+    for (const notifier::Protocol* protocol : file.protocols) {
+      SCOPED_TRACE(protocol->id);
+      Broken broken;
+      AddBroken(file, *protocol, AnyFault(), &broken);
+      for (const v1::Expect& expect : ExpectedBroken(file, *protocol)) {
+        ++bugs;
+        EXPECT_THAT(broken.by_fault, Contains(expect.checker()));
+        EXPECT_THAT(broken.fault_free, Not(Contains(expect.checker())));
+        EXPECT_THAT(fixed.by_fault, Not(Contains(expect.checker())));
+      }
+    }
+  }
+  EXPECT_GT(bugs, 20);
+}
 
 }  // namespace
 }  // namespace mmfault::sweep

@@ -158,6 +158,29 @@ TEST_F(FaultFilterTest, Operation) {
       request, [&] { Run(Protect("m0", 0)); }, [&] { Run(Unmap("m0", 0)); });
 }
 
+// The points that every step passes know whose step it is, too.
+TEST_F(FaultFilterTest, EveryStepOfOneOperationOrNotifier) {
+  v1::ArmFaultRequest munmap = Rule("f", "sched/task/step", "off");
+  RuleOf(&munmap)->set_operation("munmap");
+  v1::ArmFaultRequest inside = Rule("g", "device/callback/step", "off");
+  RuleOf(&inside)->set_notifier("n0");
+  ASSERT_TRUE(Arm(munmap).ok());
+  ASSERT_TRUE(Arm(inside).ok());
+  const auto hits = [this](int fault) {
+    return Armed().at(fault).hit_counts(0);
+  };
+  Run(Protect("m1", 0));
+  EXPECT_EQ(hits(0), 0);
+  EXPECT_EQ(hits(1), 0);
+  Run(Unmap("m1", 1));
+  const int64_t others = hits(0);
+  EXPECT_GT(others, 0);
+  EXPECT_EQ(hits(1), 0);
+  Run(Protect("m0", 0));
+  EXPECT_EQ(hits(0), others);
+  EXPECT_GT(hits(1), 0);
+}
+
 TEST_F(FaultFilterTest, Client) {
   AttachedClient kvm(*notifiers_, Hello("w", "kvm"));
   AttachedClient vfio(*notifiers_, Hello("w", "vfio"));
