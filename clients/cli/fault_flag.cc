@@ -44,13 +44,15 @@ bool ParseFaultFlag(const std::string& text, v1::FaultRule* rule,
   std::string word;
   words >> word;
   rule->set_point(word);
-  while (words >> word) {
-    if (!TakeFilter(word, rule)) {
-      *error = "--fault " + text + ": \"" + word +
-               "\" is no filter; there are task=ID, mm=ID, notifier=ID and "
-               "operation=STEP";
-      return false;
-    }
+  bool filters = true;
+  while (filters && words >> word) {
+    filters = TakeFilter(word, rule);
+  }
+  if (!filters) {
+    *error = "--fault " + text + ": \"" + word +
+             "\" is no filter; there are task=ID, mm=ID, notifier=ID and "
+             "operation=STEP";
+    return false;
   }
   rule->set_trigger(text.substr(trigger));
   return true;

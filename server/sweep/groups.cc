@@ -177,8 +177,8 @@ std::vector<Groups::Pair> Groups::SomeOfAll(size_t count) const {
   for (size_t i = 0; i < singles_.size(); ++i) {
     for (size_t j = i + 1; j < singles_.size(); ++j) {
       if (IsPair(singles_[i], singles_[j])) {
-        drawn.push_back(
-            {Draw(seed_, Purpose::kPair, i * singles_.size() + j), Pair{i, j}});
+        drawn.emplace_back(Draw(seed_, Purpose::kPair, i * singles_.size() + j),
+                           Pair{i, j});
       }
     }
   }

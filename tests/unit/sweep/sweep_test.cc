@@ -379,7 +379,7 @@ TEST(SweepTest, ATasksPassesAreCountedByThemselves) {
   options.add_points("sched/task/step");
   options.add_actions("signal");
   options.set_max_hit(2);
-  const auto hits = [&options](std::vector<std::string> tasks) {
+  const auto hits = [&options](const std::vector<std::string>& tasks) {
     options.clear_tasks();
     for (const std::string& task : tasks) options.add_tasks(task);
     int64_t sum = 0;
