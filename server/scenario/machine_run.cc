@@ -15,6 +15,7 @@
 #include "server/notifier/registration.h"
 #include "server/scenario/machine.h"
 #include "server/scenario/steps.h"
+#include "server/trace/access_log.h"
 
 namespace mmfault::scenario {
 namespace {
@@ -98,7 +99,9 @@ MmRef* Machine::RefOf(uint32_t mm_id) const {
   return nullptr;
 }
 
+// Looking is no part of the step.
 faults::PointPlace Machine::PlaceOf(const sched::TaskRecord& task) const {
+  const trace::AccessPause pause;
   const auto* program = static_cast<const Program*>(task.program.get());
   const mm::mm_struct* mm = program == nullptr ? nullptr : MmAtHand(program);
   faults::PointPlace place;
