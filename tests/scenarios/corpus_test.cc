@@ -27,9 +27,12 @@
 namespace mmfault::scenario {
 namespace {
 
+constexpr int64_t kFewSchedules = 1000;
+constexpr int64_t kSearchSteps = 1'000'000;
+
 int64_t Schedules() {
   const char* text = std::getenv("MMFAULT_CORPUS_SCHEDULES");
-  return text == nullptr ? 1000 : std::atoll(text);
+  return text == nullptr ? kFewSchedules : std::atoll(text);
 }
 
 struct Score {
@@ -181,6 +184,25 @@ TEST(CorpusTest, PreemptionsAreTheFewest) {
                 "the first violation needs " +
                     std::to_string(scenario.preemptions()) + " preemptions")
           << file.stem << " " << protocol->id;
+    }
+  }
+}
+
+// A run stops where all that is expected has come; this goes on to the end of
+// the search, or of its budget: what else fires, a file has to say.
+TEST(CorpusTest, WhatFiresInAnyOrderIsListed) {
+  if (Schedules() <= kFewSchedules) {
+    GTEST_SKIP() << "minutes: part of the slow suite";
+  }
+  for (const CorpusFile& file : Corpus()) {
+    for (const notifier::Protocol* protocol : file.protocols) {
+      v1::Scenario scenario = file.scenario;
+      scenario.mutable_explore()->set_strategy("dpor");
+      scenario.mutable_explore()->set_exhaust(true);
+      scenario.mutable_explore()->set_search_step_budget(kSearchSteps);
+      const auto result = RunCase(scenario, *protocol, CaseOptions());
+      ASSERT_TRUE(result.ok()) << file.stem << result.status().message();
+      EXPECT_EQ(Accused(*result), "") << file.stem << " " << protocol->id;
     }
   }
 }
