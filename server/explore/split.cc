@@ -35,20 +35,19 @@ void DepthFirst::GiveAway() {
 }
 
 // A job that gives is a large one, and what it has at its next level may be
-// large too: it gives that soon. The longer it lasts, the deeper the levels,
-// the less is in them. Sooner still where nobody asked for what was given,
-// which is mostly done at once.
+// large too: it gives that soon. After what a race asked for it waits twice as
+// long each time, since deeper levels have less. What nobody asked for is
+// mostly done at once, and there can be many such levels above the first that
+// counts: there it waits a tenth.
 void DepthFirst::WaitForGift(const std::vector<Job>& given) {
-  uint64_t wait = wait_;
+  const bool asked = std::any_of(given.begin(), given.end(),
+                                 [](const Job& job) { return job.tries != 0; });
   if (!given.empty()) {
-    wait_ = has_given_ ? wait_ + wait_ / 5 : wait_ / 2;
+    const uint64_t later = asked ? wait_ * 2 : wait_;
+    wait_ = has_given_ ? later : wait_ / 2;
     has_given_ = true;
-    const bool asked =
-        std::any_of(given.begin(), given.end(),
-                    [](const Job& job) { return job.tries != 0; });
-    wait = asked ? wait_ : wait_ / 5;
   }
-  next_gift_ = result_.steps + wait;
+  next_gift_ = result_.steps + (given.empty() || asked ? wait_ : wait_ / 10);
 }
 
 // Who could still be tried beside the level's present step. A step that nobody

@@ -4,7 +4,9 @@
 // workers_bench: a search that several workers share.
 //
 // Two workers are measured: a scenario's DPOR up to a number of steps, with one
-// and with two, wall time, the middle one of several pairs. Eight are
+// and with two, wall time, the middle one of several rounds. Beside it, what
+// the machine has: two searches of one worker each, at once; and whether two
+// have more to do than one, in CPU time. Eight are
 // simulated, which needs no machine with so many cores: the race of race.h is
 // searched once in the jobs that the protocol makes, each timed, and a model of
 // eight workers takes them as real ones would.
@@ -13,11 +15,14 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,7 +43,7 @@ using Clock = std::chrono::steady_clock;
 constexpr char kScenario[] =
     "tests/scenarios/fast/walk_vs_unregister.textproto";
 constexpr int64_t kSteps = 4'000'000;
-constexpr int kPairs = 7;
+constexpr int kPairs = 5;
 constexpr size_t kSimulated = 8;
 constexpr int kRounds = 3;  // of the race: some seconds
 
@@ -59,31 +64,51 @@ v1::Scenario Load() {
   return *std::move(scenario);
 }
 
-double WallSeconds(const v1::Scenario& scenario, int workers,
-                   std::string* result) {
+v1::CaseResult Run(const v1::Scenario& scenario, int workers) {
   host::ThreadCrew crew(workers);
   scenario::CaseOptions options;
   options.crew = &crew;
-  const Clock::time_point begin = Clock::now();
-  const auto found =
+  auto found =
       scenario::RunCase(scenario, *notifier::FindProtocol("6.1"), options);
-  const std::chrono::duration<double> seconds = Clock::now() - begin;
   if (!found.ok()) {
     std::cerr << found.status().message() << "\n";
     std::exit(1);
   }
-  *result = found->DebugString();
-  return seconds.count();
+  return *std::move(found);
+}
+
+struct Spent {
+  double wall = 0;
+  double cpu = 0;  // of all threads
+};
+
+Spent Spend(const std::function<void()>& work) {
+  const std::clock_t cpu = std::clock();
+  const Clock::time_point begin = Clock::now();
+  work();
+  const std::chrono::duration<double> wall = Clock::now() - begin;
+  return {wall.count(),
+          static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC};
 }
 
 void MeasureTwo(Report& report) {
   const v1::Scenario scenario = Load();
   std::vector<double> speedups;
+  std::vector<double> floors;
+  std::vector<double> costs;
   for (int i = 0; i < kPairs; ++i) {
     std::string one;
     std::string two;
-    const double alone = WallSeconds(scenario, 1, &one);
-    speedups.push_back(alone / WallSeconds(scenario, 2, &two));
+    const Spent alone = Spend([&] { one = Run(scenario, 1).DebugString(); });
+    const Spent shared = Spend([&] { two = Run(scenario, 2).DebugString(); });
+    const Spent apart = Spend([&] {
+      std::thread other([&] { Run(scenario, 1); });
+      Run(scenario, 1);
+      other.join();
+    });
+    speedups.push_back(alone.wall / shared.wall);
+    floors.push_back(2 * alone.wall / apart.wall);
+    costs.push_back(shared.cpu / alone.cpu);
     if (one != two) {
       std::cerr << "workers_bench: two workers find something else\n";
       std::exit(1);
@@ -91,6 +116,10 @@ void MeasureTwo(Report& report) {
   }
   report.Add("explore.workers2.speedup", Median(speedups), "ratio",
              Better::kHigher, 1.8);
+  report.Add("explore.workers2.apart", Median(floors), "ratio",
+             Better::kHigher);
+  report.Add("explore.workers2.cpu_ratio", Median(costs), "ratio",
+             Better::kLower);
 }
 
 // --- Simulated ---------------------------------------------------------------
