@@ -1,11 +1,132 @@
 // Copyright 2026 The mmfault Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The scheduler's loop, and what it means when nothing can move.
+// A step, the scheduler's loop, and what it means when nothing can move. In one
+// file, so that the loop has the step inline.
 
 #include "server/sched/world.h"
 
 namespace mmfault::sched {
+namespace {
+
+uint64_t Bit(int slot) { return uint64_t{1} << slot; }
+
+}  // namespace
+
+inline void World::BeginStep(TaskRecord& task) {
+  const trace::AccessPause pause;
+  state_->step_count += 1;
+  task.step_count += 1;
+  if (task.op_ready != nullptr) {
+    // It runs now; a signal sent inside this step must not ask again whether
+    // the wait that is over may end.
+    task.op_ready = nullptr;
+    WaitSet* waits = task.op_waits;
+    if (waits != nullptr) {
+      waits->tasks &= ~Bit(task.slot);
+      task.op_waits = nullptr;
+    }
+  }
+  if (task.state == TaskState::kParked) {
+    task.state = TaskState::kAlive;
+  }
+  trace::Event event;
+  event.task = task.slot;
+  event.value = answer_;
+  event.op = {task.op_kind, task.op_access, trace::ObjKey(task.op_obj),
+              task.op_where};
+  Emit(event);
+}
+
+void World::Emit(trace::Event event) {
+  const trace::AccessPause pause;
+  // Memory is named by offset, which is no part of what happened.
+  const trace::ObjKey obj = event.op.obj;
+  const uint64_t portable = obj.type() == trace::ObjType::kMemory
+                                ? static_cast<uint64_t>(trace::ObjType::kMemory)
+                                      << 56
+                                : obj.bits;
+  const uint64_t head = static_cast<uint64_t>(event.op.kind) |
+                        static_cast<uint64_t>(event.task) << 8 |
+                        static_cast<uint64_t>(event.value) << 16;
+  state_->event_hash = base::HashStep(state_->event_hash ^ portable, head);
+  if (sink_ != nullptr) [[unlikely]] {
+    event.step = state_->step_count;
+    event.time_ns = state_->time_ns;
+    sink_->OnEvent(event);
+  }
+}
+
+// A slot without a coroutine is at its first step or past its last, or it is no
+// task at all. Returns whether there is code to run.
+bool World::Begin(TaskRecord& task) {
+  if (task.state == TaskState::kStore) {
+    CommitStore(this, task.slot);
+    return false;
+  }
+  if (task.op_kind == trace::OpKind::kBarrier) {
+    EndCurrent(TaskState::kExited);
+    return false;
+  }
+  auto entry = reinterpret_cast<TaskEntry>(task.entry.get());
+  task.leaf = entry(task.entry_arg).Release().address();
+  return true;
+}
+
+// Whoever learns that a task has ended finds all its stores in memory.
+void World::ReachEnd(TaskRecord& task) {
+  if (task.stores_pending == 0) [[likely]] {
+    EndCurrent(TaskState::kExited);
+    return;
+  }
+  Publish({trace::OpKind::kBarrier, trace::Access::kRead, task.object.key(),
+           "do_exit"},
+          nullptr, StoresVisible);
+}
+
+inline void World::ResumeUntilYield(TaskRecord& task) {
+  yielded_ = false;
+  if (task.leaf == nullptr && !Begin(task)) {
+    return;
+  }
+  while (!yielded_) {
+    void* leaf = task.leaf;
+    if (leaf == nullptr) {
+      ReachEnd(task);
+      return;
+    }
+    std::coroutine_handle<>::from_address(leaf).resume();
+  }
+}
+
+void World::Step(int slot, uint8_t answer) {
+  CHECK((runnable() & Bit(slot)) != 0);
+  current_ = slot;
+  answer_ = answer;
+  if (undo_) {
+    SaveFrames(slot);
+  }
+  TaskRecord& task = state_->tasks[slot];
+  BeginStep(task);
+  if (faults_.armed_at_steps() && step_points_ != nullptr &&
+      task.state != TaskState::kStore) [[unlikely]] {
+    step_points_(this);
+  }
+  if (task.op_kind == trace::OpKind::kYield && task.yields_left != 0)
+      [[unlikely]] {
+    task.yields_left -= 1;  // the op stays published
+  } else {
+    ResumeUntilYield(task);
+  }
+  if (observer_ != nullptr) [[unlikely]] {
+    TellStep();
+  }
+}
+
+void World::TellStep() {
+  const trace::AccessPause pause;
+  observer_->OnStep();
+}
 
 RunStop World::Run(Strategy* strategy, uint64_t max_steps) {
   Scope scope(this);
