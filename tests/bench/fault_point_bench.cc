@@ -36,7 +36,6 @@ constexpr int kRounds = 9;
 constexpr char kNever[] = "when=9000000000000000000 yield";
 constexpr double kDisarmedBar = 2;
 constexpr double kArmedBar = 6;
-constexpr double kLibfiuBar = 1;
 constexpr double kManyBar = 2;
 constexpr int kMany = 10000;
 constexpr int kFew = 10;
@@ -77,6 +76,7 @@ sched::Task<> PassSomePoints(void* /*unused*/) {
 
 #if MMFAULT_HAVE_LIBFIU
 constexpr char kFiuName[] = "bench/point";
+constexpr double kLibfiuBar = 1;
 
 sched::Task<> PassLibfiu(void* /*unused*/) {
   for (int i = 0; i < kPasses / kSlower; ++i) {
