@@ -38,7 +38,7 @@ class JobBook {
   // Stays valid until its entry leaves.
   using Place = typename std::list<Entry>::iterator;
 
-  explicit JobBook(std::vector<Job> jobs) {
+  explicit JobBook(std::vector<Job>&& jobs) {
     for (Job& job : jobs) {
       entries_.emplace_back(std::move(job));
     }
@@ -46,7 +46,7 @@ class JobBook {
 
   // False: nothing waits now. What is taken may bring more.
   bool Take(Place* place) {
-    for (Place at = entries_.begin(); at != entries_.end(); ++at) {
+    for (auto at = entries_.begin(); at != entries_.end(); ++at) {
       if (at->state == Entry::State::kWaiting) {
         at->state = Entry::State::kTaken;
         *place = at;
@@ -57,8 +57,8 @@ class JobBook {
   }
 
   // What `donor` gives away: after it, before what it gave earlier.
-  void Give(Place donor, std::vector<Job> jobs) {
-    Place at = std::next(donor);
+  void Give(Place donor, std::vector<Job>&& jobs) {
+    auto at = std::next(donor);
     for (Job& job : jobs) {
       entries_.emplace(at, std::move(job));
     }

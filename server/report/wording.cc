@@ -141,6 +141,7 @@ std::string StandingWord(Standing standing) {
 std::string VerdictText(const v1::CaseResult& result, int checker_max) {
   // Ranks with positions: equal ranks keep the order of the expectations.
   std::vector<std::pair<int, int>> order;
+  order.reserve(static_cast<size_t>(result.checkers_size()));
   for (int i = 0; i < result.checkers_size(); ++i) {
     order.emplace_back(Rank(result.checkers(i)), i);
   }

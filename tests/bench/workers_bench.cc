@@ -207,7 +207,7 @@ double Simulate(const std::vector<Piece>& pieces, size_t workers) {
     events.erase(events.begin());
     now = at;
     if (event.gift != nullptr) {
-      book.Give(event.place, *event.gift);
+      book.Give(event.place, std::vector<size_t>(*event.gift));
       continue;
     }
     book.Finish(event.place, 0);

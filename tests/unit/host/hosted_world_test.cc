@@ -29,11 +29,13 @@ TEST_F(HostTest, ManyThreadsStepManyWorlds) {
   constexpr int kWorlds = 3;
   constexpr int kSteps = 100;
   std::vector<WorldPtr> worlds;
+  worlds.reserve(kWorlds);
   for (int i = 0; i < kWorlds; ++i) {
     worlds.push_back(MakeWorld("w" + std::to_string(i), Settings()));
   }
   std::atomic<int> done = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       std::vector<StepFuture> futures;

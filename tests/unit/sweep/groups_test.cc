@@ -30,6 +30,7 @@ std::vector<Group> GroupsOf(const std::vector<PassedPoint>& points,
                             const v1::SweepOptions& options, uint64_t seed) {
   const Groups groups(points, options, seed);
   std::vector<Group> all;
+  all.reserve(static_cast<size_t>(groups.count()));
   for (int64_t i = 0; i < groups.count(); ++i) {
     all.push_back(groups.At(i));
   }
