@@ -122,11 +122,10 @@ void Registry::DisarmAll() {
 }
 
 void Registry::SetArmed(size_t point) {
-  const bool armed = !at_[point].empty() || watched_[point] || observed_[point];
-  armed_[point].store(armed ? 1 : 0, std::memory_order_relaxed);
-  armed_at_steps_.store(
-      this->armed(Point::kStep) || this->armed(Point::kCallbackStep),
-      std::memory_order_relaxed);
+  const bool on = !at_[point].empty() || watched_[point] || observed_[point];
+  armed_[point].store(on ? 1 : 0, std::memory_order_relaxed);
+  armed_at_steps_.store(armed(Point::kStep) || armed(Point::kCallbackStep),
+                        std::memory_order_relaxed);
 }
 
 void Registry::Watch() {

@@ -12,7 +12,7 @@
 namespace mmfault::explore {
 namespace {
 
-constexpr uint64_t Bit(int task) { return uint64_t{1} << task; }
+using sched::Bit;
 
 bool HasBug(const sched::World& world) { return world.state().dead_tasks != 0; }
 

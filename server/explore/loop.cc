@@ -12,7 +12,7 @@
 namespace mmfault::explore {
 namespace {
 
-constexpr uint64_t Bit(int task) { return uint64_t{1} << task; }
+using sched::Bit;
 
 // Loops longer than this are not looked for.
 constexpr size_t kMaxLength = 4096;

@@ -18,7 +18,7 @@
 namespace mmfault::explore {
 namespace {
 
-constexpr uint64_t Bit(int task) { return uint64_t{1} << task; }
+using sched::Bit;
 
 // The event before this one in the chain of a key.
 int Previous(const Node& node, trace::ObjKey key) {

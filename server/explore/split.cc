@@ -10,11 +10,8 @@
 #include "server/explore/depth_first.h"
 
 namespace mmfault::explore {
-namespace {
 
-constexpr uint64_t Bit(int task) { return uint64_t{1} << task; }
-
-}  // namespace
+using sched::Bit;
 
 // One level at a time, from the top: what the job itself was given, then those
 // below. Levels without anybody left to try are closed on the way: a race from

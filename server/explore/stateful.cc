@@ -19,7 +19,7 @@
 namespace mmfault::explore {
 namespace {
 
-constexpr uint64_t Bit(int task) { return uint64_t{1} << task; }
+using sched::Bit;
 
 // What a visit of a state left to be known about it.
 struct Visit {

@@ -90,8 +90,6 @@ void CopyPte(mm_struct* child, uint64_t to, mm_struct* mm, uint64_t address) {
   SetPte(child, to, shared.Without(Pte::kYoung));
 }
 
-}  // namespace
-
 // These two look without the lock that the tables are filled under, in a step
 // that names it. One entry changes in the middle of whoever holds it, so what
 // is seen there is what would be seen before or after.
@@ -103,6 +101,8 @@ bool IsHugeEntry(const mm_struct* mm, uint64_t at) {
   const trace::AccessPause pause;
   return LookupPte(mm, at).huge();
 }
+
+}  // namespace
 
 // Rule: a huge page of which only a part goes is split first, in a section of
 // its own inside the caller's. Kernel: mm/memory.c:zap_pmd_range(), v6.1.

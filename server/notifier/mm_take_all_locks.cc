@@ -23,18 +23,22 @@ using mm::anon_vma_chain;
 using mm::mm_struct;
 using sched::Task;
 
-// A look at a mark, or at the one who sets it, where nothing orders the two.
-kernel::Point MarkStep(const kernel::Lock& lock) {
-  return {{trace::OpKind::kRmw, trace::Access::kWrite, lock.key(),
-           "mm_take_all_locks"}};
+// A look at a mark, or a change of it. Only where the all-locks mutex, which
+// orders them, is left out is that a step.
+struct [[nodiscard]] MarkPoint : kernel::Point {
+  bool await_ready() const noexcept {
+    return !kernel::Mutated(Mutant::kAllLocksNoMutex);
+  }
+};
+MarkPoint MarkStep(const kernel::Lock& lock) {
+  return {{{trace::OpKind::kRmw, trace::Access::kWrite, lock.key(),
+            "mm_take_all_locks"}}};
 }
 
 // Rule: the flag goes up before the lock is taken; nothing but the all-locks
 // mutex guards it. Kernel: mm/mmap.c:vm_lock_mapping(), v6.1.
 Task<> vm_lock_mapping(mm_struct* mm, address_space* mapping) {
-  if (kernel::Mutated(Mutant::kAllLocksNoMutex)) {
-    co_await MarkStep(mapping->i_mmap_lock);
-  }
+  co_await MarkStep(mapping->i_mmap_lock);
   const bool marked = (mapping->flags & mm::AS_MM_ALL_LOCKS) != 0;
   if ((marked && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) ||
       kernel::Mutated(Mutant::kAllLocksSkipsMappings)) {
@@ -53,9 +57,7 @@ Task<> vm_lock_mapping(mm_struct* mm, address_space* mapping) {
 // vm_lock_anon_vma(), v6.1.
 Task<> vm_lock_anon_vma(mm_struct* mm, anon_vma* av) {
   anon_vma* root = av->root;
-  if (kernel::Mutated(Mutant::kAllLocksNoMutex)) {
-    co_await MarkStep(root->lock);
-  }
+  co_await MarkStep(root->lock);
   const bool marked = root->all_locks != 0;
   if ((marked && !kernel::Mutated(Mutant::kAllLocksIgnoresMarks)) ||
       kernel::Mutated(Mutant::kAllLocksSkipsAnon)) {
@@ -69,9 +71,7 @@ Task<> vm_lock_anon_vma(mm_struct* mm, anon_vma* av) {
 // Kernel: mm/mmap.c:vm_unlock_anon_vma(), v6.1.
 Task<> vm_unlock_anon_vma(mm_struct* mm, anon_vma* av) {
   anon_vma* root = av->root;
-  if (kernel::Mutated(Mutant::kAllLocksNoMutex)) {
-    co_await MarkStep(root->lock);
-  }
+  co_await MarkStep(root->lock);
   if (root->all_locks != 0) {
     UnmarkAnonVma(mm, root);
     co_await kernel::unlock(&root->lock, "vm_unlock_anon_vma");
@@ -80,9 +80,7 @@ Task<> vm_unlock_anon_vma(mm_struct* mm, anon_vma* av) {
 
 // Kernel: mm/mmap.c:vm_unlock_mapping(), v6.1.
 Task<> vm_unlock_mapping(mm_struct* mm, address_space* mapping) {
-  if (kernel::Mutated(Mutant::kAllLocksNoMutex)) {
-    co_await MarkStep(mapping->i_mmap_lock);
-  }
+  co_await MarkStep(mapping->i_mmap_lock);
   if ((mapping->flags & mm::AS_MM_ALL_LOCKS) != 0) {
     co_await kernel::unlock(&mapping->i_mmap_lock, "vm_unlock_mapping");
     if (!kernel::Mutated(Mutant::kAllLocksLeavesFlag)) {

@@ -103,6 +103,7 @@ void FreeNotifier(mmu_notifier* mn) {
     return;
   }
   mn->object.life = sched::Life::kFreed;
+  // Written once: whoever frees link by link has named each in its own step.
   if (!mn->next_freed) {
     mn->next_freed = true;
   }

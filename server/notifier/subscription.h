@@ -154,6 +154,15 @@ inline kernel::BugOn CheckLink(const mmu_notifier* mn,
           trace::Cause::kFreedNotifierUsed, mn->object.key()};
 }
 
+// BUG_ON(atomic_read(&mm->mm_count) <= 0), around an unregister since #v13.
+// Against zero only, from which the registration's own reference keeps it; one
+// that is lost is met by the put that names the count.
+inline kernel::BugOn NoCount(const mm_struct* mm) {
+  const trace::AccessPause pause;
+  return {mm->mm_count.counter <= 0, trace::Checker::kCountsSane,
+          trace::Cause::kMmCountBelowZero, mm->object.key()};
+}
+
 // What the allocator left in the link of a notifier that was never linked.
 inline hlist_node* JunkNode() {
   constexpr uintptr_t kSlabPoison = 0x6b6b6b6b6b6b6b68;

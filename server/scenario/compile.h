@@ -74,6 +74,10 @@ absl::StatusOr<Program*> AddTask(Machine* machine, const v1::TaskSetup& setup,
 // The path of a field in another: `fault.rules[0].trigger`.
 std::string Join(std::string_view a, std::string_view b);
 
+// OK where a step is called so; else INVALID_ARGUMENT (UNSUPPORTED_SETTING)
+// with the nearest name.
+absl::Status CheckOperation(const std::string& name, const std::string& field);
+
 // A rule ready to be armed in the machine's world. `client` is what
 // sched::TaskRecord::client says of the client that the rule names; 0 where
 // there are no clients.

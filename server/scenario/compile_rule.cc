@@ -29,17 +29,6 @@ absl::Status NoSuchThingHere(const v1::FaultRule& rule, std::string_view field,
       {{"field", place}, {"point", rule.point()}});
 }
 
-absl::Status UnknownOperation(const std::string& name,
-                              const std::string& field) {
-  std::string message = "no step is called \"" + name + "\"";
-  const std::string_view nearest = NearestStepKind(name);
-  if (!nearest.empty()) {
-    message += "; did you mean \"" + std::string(nearest) + "\"?";
-  }
-  return InvalidFieldError(field, "UNSUPPORTED_SETTING", message,
-                           {{"field", field}, {"value", name}});
-}
-
 absl::Status CompileMm(const Machine& machine, const v1::FaultRule& rule,
                        faults::Rule* made) {
   const MmRef* ref = machine.FindMm(rule.mm());
@@ -122,11 +111,8 @@ absl::Status CompileWho(const Machine& machine, const v1::FaultRule& rule,
     RETURN_IF_ERROR(CompileTask(machine, rule, made));
   }
   if (!rule.operation().empty()) {
-    const std::optional<StepKind> kind = FindStepKind(rule.operation());
-    if (!kind.has_value()) {
-      return UnknownOperation(rule.operation(), Join(field, "operation"));
-    }
-    made->operation = OperationOf(*kind);
+    RETURN_IF_ERROR(CheckOperation(rule.operation(), Join(field, "operation")));
+    made->operation = OperationOf(*FindStepKind(rule.operation()));
   }
   if (!rule.client().empty() && client == 0) {
     return InvalidFieldError(Join(field, "client"), "UNSUPPORTED_SETTING",
@@ -175,6 +161,19 @@ absl::Status CheckCrash(const Machine& machine, const faults::Rule& rule) {
 }
 
 }  // namespace
+
+absl::Status CheckOperation(const std::string& name, const std::string& field) {
+  if (FindStepKind(name).has_value()) {
+    return absl::OkStatus();
+  }
+  std::string message = "no step is called \"" + name + "\"";
+  const std::string_view nearest = NearestStepKind(name);
+  if (!nearest.empty()) {
+    message += "; did you mean \"" + std::string(nearest) + "\"?";
+  }
+  return InvalidFieldError(field, "UNSUPPORTED_SETTING", message,
+                           {{"field", field}, {"value", name}});
+}
 
 absl::StatusOr<faults::Rule> CompileRule(const Machine& machine,
                                          const v1::FaultRule& rule,

@@ -13,8 +13,6 @@ namespace {
 
 constexpr int kFirstStoreSlot = kMaxTasks - kStoreSlots;
 
-uint64_t Bit(int slot) { return uint64_t{1} << slot; }
-
 // The slots from the first on that hold no store, as a mask.
 uint64_t FreeStoreSlots(const World& world) {
   uint64_t slots = 0;

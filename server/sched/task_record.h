@@ -21,6 +21,9 @@ namespace mmfault::sched {
 
 inline constexpr int kMaxTasks = 64;
 
+// A slot in a mask of slots.
+constexpr uint64_t Bit(int slot) { return uint64_t{1} << slot; }
+
 enum class TaskState : uint8_t {
   kFree = 0,    // the slot holds no task
   kAlive = 1,   // runnable or blocked, as World::enabled() says

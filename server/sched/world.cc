@@ -12,8 +12,6 @@ namespace {
 
 constexpr size_t kFrameWindow = 128 * 1024;
 
-uint64_t Bit(int slot) { return uint64_t{1} << slot; }
-
 }  // namespace
 
 World::World(const WorldOptions& options)

@@ -7,11 +7,6 @@
 #include "server/sched/world.h"
 
 namespace mmfault::sched {
-namespace {
-
-uint64_t Bit(int slot) { return uint64_t{1} << slot; }
-
-}  // namespace
 
 inline void World::BeginStep(TaskRecord& task) {
   const trace::AccessPause pause;

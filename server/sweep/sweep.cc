@@ -12,7 +12,6 @@
 #include "server/base/error.h"
 #include "server/base/status_macros.h"
 #include "server/explore/strategies.h"
-#include "server/scenario/program.h"
 #include "server/scenario/runner.h"
 #include "server/scenario/verdict.h"
 #include "server/sweep/groups.h"
@@ -36,18 +35,6 @@ absl::Status CheckCount(int64_t value, const char* field) {
   return base::InvalidFieldError(
       std::string("sweep.") + field, "FIELD_OUT_OF_RANGE",
       std::string(field) + " has to be in [0, 1,000,000]");
-}
-
-absl::Status CheckOperation(const std::string& name) {
-  if (scenario::FindStepKind(name).has_value()) {
-    return absl::OkStatus();
-  }
-  const std::string nearest(scenario::NearestStepKind(name));
-  return base::InvalidFieldError(
-      "sweep.operations", "UNSUPPORTED_SETTING",
-      "no step is called \"" + name + "\"" +
-          (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"),
-      {{"field", "sweep.operations"}, {"value", name}});
 }
 
 // What a rule says that acts at one pass of its point, or as a swarm has it.
@@ -364,7 +351,7 @@ absl::Status Sweeper::Run() {
 
 absl::Status CheckOptions(const v1::SweepOptions& options) {
   for (const std::string& operation : options.operations()) {
-    RETURN_IF_ERROR(CheckOperation(operation));
+    RETURN_IF_ERROR(scenario::CheckOperation(operation, "sweep.operations"));
   }
   for (const std::string& prefix : options.points()) {
     v1::SweepOptions one;

@@ -29,6 +29,7 @@ namespace {
 
 constexpr int64_t kFewSchedules = 1000;
 constexpr int64_t kSearchSteps = 1'000'000;
+constexpr int64_t kFewSearchSteps = 20'000;
 
 int64_t Schedules() {
   const char* text = std::getenv("MMFAULT_CORPUS_SCHEDULES");
@@ -191,15 +192,14 @@ TEST(CorpusTest, PreemptionsAreTheFewest) {
 // A run stops where all that is expected has come; this goes on to the end of
 // the search, or of its budget: what else fires, a file has to say.
 TEST(CorpusTest, WhatFiresInAnyOrderIsListed) {
-  if (Schedules() <= kFewSchedules) {
-    GTEST_SKIP() << "minutes: part of the slow suite";
-  }
+  const int64_t steps =
+      Schedules() > kFewSchedules ? kSearchSteps : kFewSearchSteps;
   for (const CorpusFile& file : Corpus()) {
     for (const notifier::Protocol* protocol : file.protocols) {
       v1::Scenario scenario = file.scenario;
       scenario.mutable_explore()->set_strategy("dpor");
       scenario.mutable_explore()->set_exhaust(true);
-      scenario.mutable_explore()->set_search_step_budget(kSearchSteps);
+      scenario.mutable_explore()->set_search_step_budget(steps);
       const auto result = RunCase(scenario, *protocol, CaseOptions());
       ASSERT_TRUE(result.ok()) << file.stem << result.status().message();
       EXPECT_EQ(Accused(*result), "") << file.stem << " " << protocol->id;

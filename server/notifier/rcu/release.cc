@@ -17,15 +17,6 @@ namespace {
 
 using kernel::Mutant;
 
-// BUG_ON(atomic_read(&mm->mm_count) <= 0).
-kernel::BugOn NoCount(const mm_struct* mm) {
-  // Against zero only, from which the registration's own reference keeps it;
-  // one that is lost is met by the put that names the count.
-  const trace::AccessPause pause;
-  return {mm->mm_count.counter <= 0, trace::Checker::kCountsSane,
-          trace::Cause::kMmCountBelowZero, mm->object.key()};
-}
-
 Task<> ReleaseOne(mmu_notifier* mn, mm_struct* mm) {
   co_await kernel::rcu_read_lock("->release");
   co_await CallRelease(mn, mm);

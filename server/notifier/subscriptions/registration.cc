@@ -40,15 +40,6 @@ bool HasBothForms(const mmu_notifier* mn) {
           mn->ops->invalidate_range_end != nullptr);
 }
 
-// BUG_ON(atomic_read(&mm->mm_count) <= 0).
-kernel::BugOn NoCount(const mm_struct* mm) {
-  // Against zero only, from which the registration's own reference keeps it;
-  // one that is lost is met by the put that names the count.
-  const trace::AccessPause pause;
-  return {mm->mm_count.counter <= 0, trace::Checker::kCountsSane,
-          trace::Cause::kMmCountBelowZero, mm->object.key()};
-}
-
 void InitSubscriptions(allocation* block) {
   auto* subscriptions = static_cast<mmu_notifier_subscriptions*>(block->data());
   kernel::ThisWorld()->InitObject(&subscriptions->object,

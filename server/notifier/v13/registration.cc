@@ -185,15 +185,6 @@ Task<int> RegisterPinned(mmu_notifier* mn, mm_struct* mm, const Rules& rules,
   co_return rc;
 }
 
-// BUG_ON(atomic_read(&mm->mm_count) <= 0).
-kernel::BugOn NoCount(const mm_struct* mm) {
-  // Against zero only, from which the registration's own reference keeps it;
-  // one that is lost is met by the put that names the count.
-  const trace::AccessPause pause;
-  return {mm->mm_count.counter <= 0, trace::Checker::kCountsSane,
-          trace::Cause::kMmCountBelowZero, mm->object.key()};
-}
-
 // Rule: legal before and after exit_mmap(), which has unlinked the notifier
 // then. Returns only when every walk and every ->release() that may know it is
 // over, whoever unlinked it.
